@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+# Belka's build: one file, one directory per variant under build/. `make help` says what there is.
+# Sources are found by wildcard: a new file in control/, dataplane/ or tests/ needs no edit here.
+
+define HELP
+Belka: a canary splitter for layer 4. From a clean clone, as root:
+
+  make demo      install what is missing, build, show the main job (under 90 seconds)
+  make test      install what is missing, build, run lint and every test
+
+Other targets:
+  make           build belkad, belkactl, belka-dataplane and belka.bpf.o in build/release
+  make setup     only install what is missing, from Debian's packages
+  make unit      unit tests of the pure parts
+  make planes    vectors, captures and the differential test, in both planes
+  make e2e       end to end in network namespaces (root)
+  make asan      unit tests and vectors under AddressSanitizer and UBSan
+  make fuzz      every fuzzer for FUZZ_SECONDS (60) seconds
+  make soak      the tests at their long sizes
+  make bench     nanoseconds and cycles per packet: a table, and build/release/bench.json
+  make lint      formatting, clang-tidy and the project's own rules
+  make format    format all sources in place
+  make clean     remove build/
+
+Options:
+  TESTS=name     run only tests whose name contains it (make e2e TESTS=ipip)
+  V=1            print whole commands
+  VARIANT=name   release (default), address (ASan and UBSan) or fuzz
+  BUILD=dir      build elsewhere than in build/
+endef
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+export PATH := $(PATH):/usr/sbin:/sbin
+
+VARIANT ?= release
+BUILD ?= build
+TESTS ?=
+FUZZ_SECONDS ?= 60
+OUT := $(BUILD)/$(VARIANT)
+export BUILD TESTS
+
+# Tools and libraries are looked up when something is first compiled, so that help, clean and setup
+# need none of them. $(call need,TOOL) and $(call pkg,OPTION,LIBRARIES) end in one sentence.
+need = $(if $(shell command -v $1),$1,$(error no $1: run scripts/setup))
+pkg = $(foreach p,pkg-config $2,$(if $(filter pkg-config,$p),$(if $(call need,$p),),$(if \
+  $(shell pkg-config --exists $p && echo yes),,$(error no $p: run scripts/setup))))$(shell pkg-config $1 $2)
+once = $(eval $1 := $2)$($1)
+
+CXX_release := g++
+CXX_address := g++
+CXX_fuzz := clang++
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CXXFLAGS_release := -O2
+CXXFLAGS_address := -O1 $(sanitize) -Wno-maybe-uninitialized
+CXXFLAGS_fuzz := -O1 $(sanitize) -fsanitize=fuzzer-no-link
+ifeq ($(CXX_$(VARIANT)),)
+$(error VARIANT=$(VARIANT) is none of release, address, fuzz)
+endif
+
+COMPILER = $(call once,COMPILER,$(call need,$(CXX_$(VARIANT))))
+CLANG = $(call once,CLANG,$(call need,clang))
+WARNINGS := -Wall -Wextra -Wshadow -Werror
+INCLUDES = -I. -Ibpf -I$(OUT)/gen
+CXXFLAGS = -std=c++20 -g -pthread $(WARNINGS) $(CXXFLAGS_$(VARIANT)) $(INCLUDES) $(LIB_CFLAGS)
+LDFLAGS = -pthread $(filter -fsanitize=%,$(CXXFLAGS_$(VARIANT))) -Wl,--as-needed
+LIB_PACKAGES := spdlog fmt cpp-httplib
+LIB_CFLAGS = $(call once,LIB_CFLAGS,$(call pkg,--cflags,$(LIB_PACKAGES)))
+LIBS = $(call once,LIBS,$(call pkg,--libs,$(LIB_PACKAGES) yaml-cpp gflags libmnl libxdp libbpf libpcap zlib))
+DPDK_CFLAGS = $(call once,DPDK_CFLAGS,$(patsubst -I%,-isystem%,$(call pkg,--cflags,libdpdk)))
+DPDK_LIBS = $(call once,DPDK_LIBS,$(call pkg,--libs,libdpdk))
+BPFFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. -Ibpf \
+  -isystem /usr/include/$$($(call need,gcc) -print-multiarch)
+
+# What there is to build.
+sources = $(wildcard $1/*.cpp $1/*/*.cpp)
+objects = $(patsubst %.cpp,$(OUT)/%.o,$1)
+MAINS := control/belkad.cpp control/belkactl.cpp dataplane/main.cpp
+CONTROL := $(filter-out $(MAINS),$(call sources,control)) $(wildcard dataplane/tables.cpp)
+DATAPLANE := $(filter-out $(MAINS) dataplane/tables.cpp,$(call sources,dataplane))
+SUPPORT := $(call sources,tests/support)
+UNIT := $(call sources,tests/unit)
+PLANES := $(call sources,tests/planes)
+BENCH := $(call sources,tests/bench)
+FUZZ := $(wildcard tests/fuzz/*.cpp)
+WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(PLANES) $(BENCH))
+
+BPF := $(patsubst bpf/%.c,$(OUT)/%.o,$(wildcard bpf/belka.bpf.c))
+SKELETON := $(BPF:$(OUT)/%.bpf.o=$(OUT)/gen/%.skel.h)
+TEST_BPF := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c))
+VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
+PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
+  $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
+TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(PLANES),$(OUT)/plane_tests)
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(FUZZ))
+
+.PHONY: all test unit planes e2e demo bench lint format fuzz asan soak clean setup help
+.PHONY: test-programs test-bpf vectors fuzzers tidy
+all: $(PROGRAMS) $(BPF)
+	@:
+test-programs: $(TEST_PROGRAMS)
+	@:
+test-bpf: $(TEST_BPF)
+	@:
+vectors: $(VECTORS)
+	@:
+
+help:
+	$(info $(HELP))@:
+
+setup:
+	@scripts/setup
+
+clean:
+	rm -rf $(BUILD)
+
+# Each step is a make of its own: the packages must be there before the next one looks for them, and two of
+# these targets in one call must not build the same object at once.
+STEPS := setup test unit planes e2e demo bench lint format fuzz asan soak clean
+ifneq ($(filter $(STEPS),$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+demo:
+	@scripts/setup
+	@$(MAKE) VARIANT=release all test-bpf
+	@scripts/demo
+
+test:
+	@scripts/setup
+	@$(MAKE) VARIANT=release all test-programs test-bpf vectors
+	@$(MAKE) VARIANT=address test-programs
+	@$(MAKE) VARIANT=release fuzzers
+	@tests/run lint unit planes asan fuzz e2e
+
+unit:
+	@$(MAKE) VARIANT=release $(BUILD)/release/unit_tests
+	@tests/run unit
+
+planes:
+	@$(MAKE) VARIANT=release all test-programs test-bpf vectors
+	@tests/run planes
+
+asan:
+	@$(MAKE) VARIANT=release all test-bpf vectors
+	@$(MAKE) VARIANT=address test-programs
+	@tests/run asan
+
+e2e:
+	@$(MAKE) VARIANT=release all test-bpf
+	@tests/run e2e
+
+fuzz:
+	@$(MAKE) VARIANT=release all test-bpf fuzzers
+	@tests/run --fuzz-seconds=$(FUZZ_SECONDS) fuzz
+
+soak:
+	@$(MAKE) VARIANT=release all test-programs test-bpf vectors fuzzers
+	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit planes fuzz e2e
+
+bench:
+	@$(MAKE) VARIANT=release all test-bpf $(BUILD)/release/bench
+	@BELKA_BUILD=$(BUILD)/release $(BUILD)/release/bench --benchmark_out=$(BUILD)/release/bench.json \
+	  --benchmark_out_format=json $(if $(TESTS),--benchmark_filter='$(TESTS)')
+
+lint:
+	@$(MAKE) VARIANT=release all
+	@BELKA_BUILD=$(BUILD)/release scripts/lint
+	@$(MAKE) VARIANT=release --keep-going tidy
+
+format:
+	@scripts/lint --format
+
+# Compiling. Whatever a source includes is in its .d file; an object is rebuilt when one of them changes.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $1 $2)
+mkdir = @mkdir -p $(@D)
+flags_of = $(CXXFLAGS) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
+
+$(OUT)/%.o: %.cpp Makefile | $(SKELETON)
+	$(mkdir)
+	$(call say,C++,$<)
+	$(Q)$(COMPILER) $(call flags_of,$@) -MMD -MP -c $< -o $@
+
+$(OUT)/%.bpf.o: bpf/%.bpf.c Makefile
+	$(mkdir)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/tests/%.bpf.o: tests/%.bpf.c Makefile
+	$(mkdir)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/gen/%.skel.h: $(OUT)/%.bpf.o
+	$(mkdir)
+	$(call say,SKEL,$@)
+	$(Q)$(call need,bpftool) gen skeleton $< > $@
+
+$(BUILD)/vectors/%.json: tests/vectors/%.yaml $(wildcard tests/vectors/*.py)
+	$(mkdir)
+	$(call say,VEC,$<)
+	$(Q)/usr/bin/python3 tests/vectors/compile.py $< $@
+
+# Linking.
+$(OUT)/libcontrol.a: $(call objects,$(CONTROL))
+$(OUT)/libdataplane.a: $(call objects,$(DATAPLANE))
+$(OUT)/libsupport.a: $(call objects,$(SUPPORT))
+$(OUT)/%.a:
+	$(mkdir)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+link = $(call say,LINK,$@)
+link_it = $(Q)$(COMPILER) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^)
+$(OUT)/belkad $(OUT)/belkactl: $(OUT)/%: $(OUT)/control/%.o $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) $(LIBS) -o $@
+
+$(OUT)/belka-dataplane: $(OUT)/dataplane/main.o $(OUT)/libdataplane.a $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) $(LIBS) $(DPDK_LIBS) -o $@
+
+$(OUT)/unit_tests: $(call objects,$(UNIT)) $(OUT)/libsupport.a $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) -lgtest_main -lgmock -lgtest $(LIBS) -o $@
+
+$(OUT)/plane_tests: $(call objects,$(PLANES)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) -lgtest_main -lgmock -lgtest $(LIBS) $(DPDK_LIBS) -o $@
+
+$(OUT)/bench: $(call objects,$(BENCH)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) -lbenchmark_main -lbenchmark $(LIBS) $(DPDK_LIBS) -o $@
+
+# Fuzzers are a variant of their own (clang). Most need headers alone; libcontrol is built a third time
+# only for those that include from control/ or tests/support.
+ifneq ($(VARIANT),fuzz)
+fuzzers:
+	@$(MAKE) VARIANT=fuzz fuzzers
+else
+fuzzers: $(FUZZERS)
+	@:
+WITH_CONTROL := $(if $(FUZZ),$(shell grep -lE '"(control|tests/support)/' $(FUZZ) 2>/dev/null))
+$(patsubst tests/fuzz/%.cpp,$(OUT)/%,$(WITH_CONTROL)): $(OUT)/libsupport.a $(OUT)/libcontrol.a
+$(FUZZERS): $(OUT)/%: $(OUT)/tests/fuzz/%.o
+	$(link)
+	$(link_it) -fsanitize=fuzzer $(LIBS) -o $@
+endif
+
+# clang-tidy: a stamp per source, as old as its object, so that only what changed is looked at again.
+TIDY_SOURCES := $(sort $(filter-out $(MAINS),$(CONTROL) $(DATAPLANE)) $(wildcard $(MAINS)))
+TIDY := $(TIDY_SOURCES:%=$(OUT)/tidy/%.ok) $(if $(BPF),$(OUT)/tidy/bpf/belka.bpf.c.ok)
+tidy: $(TIDY)
+	@:
+run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $< --
+tidy_quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
+$(OUT)/tidy/%.cpp.ok: %.cpp $(OUT)/%.o .clang-tidy $(wildcard bpf/.clang-tidy)
+	$(mkdir)
+	$(call say,TIDY,$<)
+	$(run_tidy) $(call flags_of,$(OUT)/$*.o) $(tidy_quietly)
+	@touch $@
+
+$(OUT)/tidy/bpf/%.bpf.c.ok: bpf/%.bpf.c $(OUT)/%.bpf.o .clang-tidy $(wildcard bpf/.clang-tidy)
+	$(mkdir)
+	$(call say,TIDY,$<)
+	$(run_tidy) $(BPFFLAGS) $(tidy_quietly)
+	@touch $@
+
+# Read only what exists, and only when something is compiled.
+ifneq ($(filter-out help $(STEPS),$(or $(MAKECMDGOALS),all)),)
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+endif
