@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The XDP program: a complete splitter, and the way to the data plane. It is loaded once for each
+ * interface, with an xsks_map of its own and all other maps shared.
+ *
+ * Its name, the name of xsks_map and the version below are what libxdp looks for when a data plane
+ * opens its sockets: it then adopts this program instead of attaching its own.
+ */
+
+#include "maps.h"
+#include "split/classify.h"
+#include "split/decide.h"
+#include "split/forward.h"
+#include "split/hash.h"
+#include "split/parse.h"
+
+struct {
+  __uint(xsk_prog_version, 1);
+} xsk_prog_metadata SEC("xdp_metadata");
+
+/* Set before loading. */
+const volatile uint32_t interface_index = 0;
+const volatile uint32_t interface_place = 0;
+
+/* A packet on its way through the program. */
+struct passage {
+  struct counters* counters;
+  uint64_t frame_bytes;
+  struct packet packet;
+  struct choice choice;
+  struct route route;
+  uint32_t backend;
+};
+
+/* Actions by verdict: the XDP return code of each. */
+static __always_inline int action_code(enum action action) {
+  if (action == ACTION_TX) return XDP_TX;
+  if (action == ACTION_REDIRECT) return XDP_REDIRECT;
+  return action == ACTION_PASS ? XDP_PASS : XDP_DROP;
+}
+
+#define VERDICT_CODE(name, action, help) \
+  case VERDICT_##name:                   \
+    return action_code(ACTION_##action);
+static __always_inline int verdict_code(enum verdict verdict) {
+  switch (verdict) {
+    VERDICTS(VERDICT_CODE)
+    default:
+      return XDP_ABORTED;
+  }
+}
+
+/* One more packet with this verdict. One program at a time runs on a CPU, so its row has one
+ * writer. */
+static __always_inline void count(struct counter* counter, const struct passage* passage) {
+  counter->packets++;
+  counter->bytes += passage->frame_bytes;
+}
+
+static __always_inline int finish(struct passage* passage, enum verdict verdict) {
+  count(&passage->counters->verdict[verdict & (VERDICT_PLACES - 1)], passage);
+  return verdict_code(verdict);
+}
+
+/* As finish, for what a service's packet is dropped for. */
+static __always_inline int refuse(struct passage* passage, enum verdict verdict) {
+  count(&passage->counters->dropped[passage->choice.service & (SERVICES - 1)], passage);
+  return finish(passage, verdict);
+}
+
+/*
+ * Whether a data plane polls this queue now. The socket leaves the map with its process; the
+ * heartbeat also tells a process that hangs, or is being torn down, from one that works. The clock,
+ * the dearest step of all, is read only where both may be true.
+ */
+static __always_inline int data_plane_is_there(uint32_t queue) {
+  if (queue >= QUEUES) return 0;
+  uint32_t index = interface_place * QUEUES + queue;
+  const struct heartbeat* heartbeat = bpf_map_lookup_elem(&heartbeats, &index);
+  if (!heartbeat) return 0;
+  uint64_t beat_ns = LOAD_RELAXED(heartbeat->beat_ns);
+  if (beat_ns == 0 || !bpf_map_lookup_elem(&xsks_map, &queue)) return 0;
+  return (int64_t)(bpf_ktime_get_ns() - beat_ns) < HEARTBEAT_FRESH_NS;
+}
+
+/* Rewrites the frame and sends it back out. */
+static __always_inline int forward(struct xdp_md* context, struct passage* passage, uint64_t hash) {
+  uint32_t room = forward_room_bytes(&passage->packet, &passage->route);
+  if (room != 0 && bpf_xdp_adjust_head(context, -(int)room) != 0) {
+    return refuse(passage, VERDICT_no_room);
+  }
+  uint8_t* frame = (uint8_t*)(long)context->data;
+  const uint8_t* end = (const uint8_t*)(long)context->data_end;
+  if (!forward_write(frame, end, &passage->packet, &passage->route, hash)) {
+    return refuse(passage, VERDICT_truncated);
+  }
+  struct counter* counter = &passage->counters->backend[passage->backend & (BACKENDS - 1)];
+  count(counter, passage);
+  counter->syns += packet_is_new_connection(&passage->packet);
+  return finish(passage, forward_verdict(&passage->route));
+}
+
+static __always_inline int split(struct xdp_md* context, struct passage* passage) {
+  const struct tables tables = {};
+  uint64_t hash = hash_flow(&passage->choice, &passage->packet);
+  passage->backend = decide(&tables, slot_index(&passage->choice, hash));
+  const struct backend* backend = backend_at(&tables, passage->backend);
+  if (!backend) return refuse(passage, VERDICT_no_backend);
+  enum verdict verdict = forward_check(&passage->packet, backend, interface_index, &passage->route);
+  if (verdict != VERDICT_none) return refuse(passage, verdict);
+  return forward(context, passage, hash);
+}
+
+/*
+ * Frames longer than one buffer (jumbo frames) show only their start between data and data_end.
+ * Their real length is asked for only where the start alone looks cut off.
+ */
+static __always_inline enum verdict parse_frame(struct xdp_md* context, struct passage* passage) {
+  const uint8_t* data = (const uint8_t*)(long)context->data;
+  const uint8_t* end = (const uint8_t*)(long)context->data_end;
+  passage->frame_bytes = end - data;
+  enum verdict verdict = parse(data, end, passage->frame_bytes, &passage->packet);
+  return verdict;
+}
+
+SEC("xdp")
+int xsk_def_prog(struct xdp_md* context) {
+  struct passage passage;
+  passage.counters = counters_row(bpf_get_smp_processor_id());
+  if (!passage.counters) return XDP_ABORTED; /* the daemon makes a row for every possible CPU */
+  enum verdict parsed = parse_frame(context, &passage);
+  passage.counters->received++;
+  passage.counters->received_bytes += passage.frame_bytes;
+  const struct tables tables = {};
+  enum verdict verdict = classify(&tables, &passage.packet, parsed, &passage.choice);
+  if (verdict != VERDICT_none) return finish(&passage, verdict);
+  /* All of a fragmented datagram is for one plane, and this one sees fragments without ports too.
+   */
+  uint32_t queue = context->rx_queue_index;
+  if (!passage.packet.first_fragment && data_plane_is_there(queue)) {
+    finish(&passage, VERDICT_redirected);
+    return bpf_redirect_map(&xsks_map, queue, XDP_DROP);
+  }
+  return split(context, &passage);
+}
+
+char license_text[] SEC("license") = "Dual BSD/GPL";
