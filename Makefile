@@ -180,6 +180,8 @@ format:
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $2)
 mkdir = @mkdir -p $(@D)
+# For tools that chatter: what they say is shown when they fail.
+quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
 flags_of = $(CXXFLAGS) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
 
 $(OUT)/%.o: %.cpp Makefile | $(SKELETON)
@@ -200,7 +202,7 @@ $(OUT)/tests/%.bpf.o: tests/%.bpf.c Makefile
 $(OUT)/gen/%.skel.h: $(OUT)/%.bpf.o
 	$(mkdir)
 	$(call say,SKEL,$@)
-	$(Q)$(call need,bpftool) gen skeleton $< > $@
+	$(Q)$(call need,bpftool) gen skeleton $< > $@ $(quietly)
 
 $(BUILD)/vectors/%.json: tests/vectors/%.yaml $(wildcard tests/vectors/*.py)
 	$(mkdir)
@@ -259,17 +261,16 @@ TIDY := $(TIDY_SOURCES:%=$(OUT)/tidy/%.ok) $(if $(BPF),$(OUT)/tidy/bpf/belka.bpf
 tidy: $(TIDY)
 	@:
 run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $< --
-tidy_quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
 $(OUT)/tidy/%.cpp.ok: %.cpp $(OUT)/%.o .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$<)
-	$(run_tidy) $(call flags_of,$(OUT)/$*.o) $(tidy_quietly)
+	$(run_tidy) $(call flags_of,$(OUT)/$*.o) $(quietly)
 	@touch $@
 
 $(OUT)/tidy/bpf/%.bpf.c.ok: bpf/%.bpf.c $(OUT)/%.bpf.o .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$<)
-	$(run_tidy) $(BPFFLAGS) $(tidy_quietly)
+	$(run_tidy) $(BPFFLAGS) $(quietly)
 	@touch $@
 
 # Read only what exists, and only when something is compiled.
