@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace belka {
+
+class Controller;
+
+// The daemon's API: HTTP with JSON bodies over a Unix socket of mode 0600.
+//
+//   GET  /v1/status  /v1/stats  /v1/services  /v1/pools  /v1/backends
+//   GET  /v1/explain?flow=198.51.100.7:40000+%3E+203.0.113.10:443/tcp
+//   POST /v1/apply, /v1/plan            body: the YAML; ?file=NAME labels its errors
+//   POST /v1/services/NAME/split        body: {"canary": "5%", "baseline": "match"}
+//
+//   curl --unix-socket /run/belka/belkad.sock http://belka/v1/status
+//   curl --unix-socket /run/belka/belkad.sock --data-binary @web.yaml http://belka/v1/plan?file=web.yaml
+//   curl --unix-socket /run/belka/belkad.sock -d '{"canary":"5%"}' http://belka/v1/services/web/split
+//
+// An error is {"errors": ["a sentence", ...]} with 400 (the request is wrong), 404 (no such route
+// or name), 405 (another method), 409 (cannot be beside what is in force), 413 (body too long) or
+// 500 (the machine did not let us).
+class Api {
+ public:
+  // Makes the socket's directory (0755) and the socket (0600 from its first moment), and serves
+  // from threads of its own until destroyed, which removes the socket. A socket that nobody listens
+  // on is replaced. Throws Error where somebody does, or the path cannot be had. The Controller
+  // must outlive the Api.
+  Api(Controller& controller, std::string socket_path);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace belka
