@@ -39,7 +39,7 @@ def belka_processes():
 
 def mounts():
     with open("/proc/self/mounts") as file:
-        return {line.split()[1] for line in file} - {NETNS}
+        return {line.split()[1] for line in file}
 
 
 def sysctls():
@@ -62,7 +62,7 @@ def snapshot():
         "interface": listing("/sys/class/net"),
         "bpffs entry": bpffs_entries(),
         "process": belka_processes(),
-        "mount": mounts(),
+        "mount": mounts() - {NETNS},
         "sysctl": sysctls(),
     }
 
@@ -92,9 +92,9 @@ def after_grace(before, seconds=3):
 @contextlib.contextmanager
 def netns_mount_as_found():
     """The first `ip netns add` mounts /run/netns upon itself for good: undone here if that was us."""
-    found = os.path.ismount(NETNS)
+    found = NETNS in mounts()
     try:
         yield
     finally:
-        if not found and os.path.ismount(NETNS) and not os.listdir(NETNS):
+        if not found and NETNS in mounts() and not os.listdir(NETNS):
             subprocess.run(["umount", NETNS], check=False)
