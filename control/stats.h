@@ -5,10 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <string>
-#include <vector>
+#include <string_view>
 
-#include "dataplane/tables.h"
 #include "split/tables.h"
 
 namespace belka {
@@ -48,6 +46,7 @@ struct StatsBaseline {
   struct Service {
     uint64_t generation = 0;  // of the change; 0: since the tables were made
     int64_t time_ns = 0;      // CLOCK_MONOTONIC
+    PlaneCount dropped;
     std::map<uint16_t, PlaneCount> backends;
   };
   std::map<uint16_t, Service> services;  // by service number
@@ -57,7 +56,12 @@ struct StatsBaseline {
 StatsBaseline::Service take_baseline(const struct tables& tables, uint16_t service,
                                      int64_t now_ns);
 
-// What `stats` shows: {"services": [...], "planes": [...]}; see stats.cpp for the fields.
+// Of a verdict in the list, not VERDICT_none.
+std::string_view verdict_name(enum verdict verdict);
+std::string_view verdict_action(enum verdict verdict);
+std::string_view verdict_help(enum verdict verdict);
+
+// What `stats` shows: {"services": [...], "planes": [...]}; the fields stand in stats_json.cpp.
 nlohmann::json stats_json(const struct tables& tables, const StatsBaseline& baseline,
                           int64_t now_ns);
 
