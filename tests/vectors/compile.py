@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Turns a file of vectors (YAML) into JSON with hexadecimal frames for the executors.
+
+Usage: compile.py VECTORS.yaml OUT.json
+
+A file has `let` (names for its expressions), `tables` (by name; the first is the default) and `vectors`.
+
+  tables:  services: [{vip, port (0: all), protocol, hash, slots, ring, tombstones}]
+           backends: {number: {address, mac, mode, state, interface, mtu, outer_source}}
+           ring: backend numbers, repeated over all slots. tombstones: places taken before the service's own.
+  vectors: name, packet, verdict; where they matter
+           with:     the name of the tables
+           flow:     the message that is hashed: five_tuple(…) or source(…); gives `backend` by the ring
+           backend:  the number that gets the packet, where the ring does not leave just one
+           service:  the position in `services` of the packet's service (0)
+           out:      the frame that leaves; `slot`, `backend` and `hash_value` are known in it
+           headroom: bytes free before the frame, where they are fewer than any outer header
+           plane:    the data plane as XDP finds it: absent (default), fresh, stale, no-socket, no-beat
+           transmit: full: the transmit ring takes no packet
+           only:     the executors that can show it, where not all can
+
+`packet`, `out` and the values of `let` are Python expressions over scapy: lengths and checksums that are not
+written out are scapy's. The hash is computed here a second time, from the paper.
+"""
+import json
+import os
+import socket
+import sys
+
+import yaml
+
+from siphash import siphash13
+
+os.environ["HOME"] = "/nonexistent"  # scapy reads no one's start-up file
+from scapy import all as scapy  # noqa: E402
+
+INTERFACE = 1  # frames come in here
+MAC, ROUTER = "02:00:00:00:00:fe", "02:00:00:00:00:01"
+KEY = bytes(range(16))  # every service's secret
+DEFAULT_BACKEND = {"state": "ready", "interface": INTERFACE, "mtu": 1500, "outer_source": None}
+DEFAULT_SERVICE = {"hash": "five-tuple", "slots": 16, "ring": [1], "tombstones": 0}
+DROPPED_OF_A_SERVICE = {"no_backend", "unresolved", "other_interface", "ttl_expired", "over_mtu", "no_room",
+                        "transmit_full"}
+
+
+def wire(address):
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def five_tuple(source, destination, source_port, destination_port, protocol):
+    ports = source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big")
+    return wire(source) + wire(destination) + ports + bytes([protocol])
+
+
+def source_prefix(prefix):
+    """The masked source address: '198.51.100.0/24'."""
+    address, bits = prefix.split("/")
+    data = wire(address)
+    mask = (1 << len(data) * 8) - (1 << len(data) * 8 - int(bits))
+    return (int.from_bytes(data, "big") & mask).to_bytes(len(data), "big")
+
+
+def cut(packet, length):
+    """The first bytes of a packet, as a router quotes it."""
+    return scapy.Raw(bytes(packet)[:length])
+
+
+def with_checksum(wanted, header):
+    """The IPv4 header with the identification that makes its checksum `wanted`."""
+    header = header.copy()
+    header.id = 0
+    now = int.from_bytes(bytes(header)[10:12], "big")
+    header.id = (now - wanted) % 0xffff
+    assert int.from_bytes(bytes(header)[10:12], "big") % 0xffff == wanted % 0xffff
+    return header
+
+
+def to_frame(value):
+    return value if isinstance(value, bytes) else bytes(value)
+
+
+def is_new_connection(packet):
+    if isinstance(packet, bytes) or not packet.haslayer("TCP"):
+        return False
+    if any(packet.haslayer(layer) for layer in ("ICMP", "ICMPv6DestUnreach", "ICMPv6PacketTooBig")):
+        return False
+    return packet["TCP"].flags & 0x12 == 0x02
+
+
+class File:
+    def __init__(self, path):
+        with open(path) as file:
+            self.content = yaml.safe_load(file)
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.tables = {name: self.fill_in(tables) for name, tables in self.content["tables"].items()}
+        self.scope = dict(vars(scapy), MAC=MAC, ROUTER=ROUTER, five_tuple=five_tuple, source_prefix=source_prefix,
+                          cut=cut, with_checksum=with_checksum, raw=bytes.fromhex,
+                          here=scapy.Ether(dst=MAC, src=ROUTER))
+        for name, expression in (self.content.get("let") or {}).items():
+            self.scope[name] = self.evaluate(expression)
+
+    @staticmethod
+    def fill_in(tables):
+        backends = tables.get("backends", {})
+        return {"services": [DEFAULT_SERVICE | service for service in tables["services"]],
+                "backends": {number: DEFAULT_BACKEND | backend for number, backend in backends.items()}}
+
+    def evaluate(self, expression, **names):
+        return eval(expression, self.scope | names)  # the project's own files
+
+    def vector(self, given):
+        unknown = set(given) - {"name", "why", "with", "packet", "verdict", "flow", "backend", "service", "out",
+                                "headroom", "plane", "transmit", "only"}
+        assert not unknown, f"{given['name']}: unknown keys {unknown}"
+        tables = self.tables[given.get("with", next(iter(self.tables)))]
+        service = given.get("service", 0)
+        packet = self.evaluate(given["packet"])
+        names, backend = {}, given.get("backend", 0)
+        if "flow" in given:
+            names, backend = self.land(given["flow"], tables["services"][service])
+        elif "out" in given and not backend:
+            (backend,) = set(tables["services"][service]["ring"])
+        names["to"] = lambda: scapy.Ether(dst=tables["backends"][backend]["mac"], src=MAC)
+        out = to_frame(self.evaluate(given["out"], **names)).hex() if "out" in given else None
+        verdict = given["verdict"]
+        assert (out is None) != verdict.startswith("forwarded"), f"{given['name']}: `out` belongs to forwarded"
+        return {"name": f"{self.name}_{given['name']}", "tables": tables, "packet": to_frame(packet).hex(),
+                "verdict": verdict, "out": out, "backend": backend if out else 0,
+                "new_connection": bool(out and is_new_connection(packet)),
+                "dropped_of": service if verdict in DROPPED_OF_A_SERVICE else -1,
+                "headroom": given.get("headroom", 128), "plane": given.get("plane", "absent"),
+                "transmit": given.get("transmit", "free"),
+                "only": given.get("only", [])}
+
+    def land(self, flow, service):
+        hash_value = siphash13(KEY, self.evaluate(flow))
+        slot = hash_value & service["slots"] - 1
+        backend = service["ring"][slot % len(service["ring"])]
+        return {"slot": slot, "hash_value": hash_value, "backend": backend}, backend
+
+
+def main():
+    file = File(sys.argv[1])
+    vectors = []
+    for given in file.content["vectors"]:
+        try:
+            vectors.append(file.vector(given))
+        except Exception as error:
+            sys.exit(f"{sys.argv[1]}: {given.get('name')}: {type(error).__name__}: {error}")
+    with open(sys.argv[2], "w") as out:
+        json.dump(vectors, out, indent=1)
+
+
+if __name__ == "__main__":
+    main()
