@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/api.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <regex>
+#include <thread>
+
+#include "control/config.h"
+#include "control/controller.h"
+#include "control/error.h"
+#include "control/unix_socket.h"
+
+namespace belka {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxBodyBytes = kMaxConfigBytes + 1;  // one more, so that the reader says the limit
+constexpr size_t kMaxSplitBytes = 64u << 10;
+constexpr size_t kThreads = 4;
+
+struct Request {
+  const httplib::Request& http;
+  std::string body;
+};
+
+using Handler = std::function<Answer(Controller&, const Request&)>;
+
+struct Endpoint {
+  const char* method;
+  const char* pattern;  // a regular expression over the whole path
+  const char* text;     // as people write it
+  Handler handler;
+};
+
+std::string param(const Request& request, const char* name) {
+  return request.http.has_param(name) ? request.http.get_param_value(name) : "";
+}
+
+std::string file_name(const Request& request) {
+  const std::string name = param(request, "file");
+  return name.empty() ? "body" : name;
+}
+
+Answer refuse(Fault fault, std::string sentence) {
+  return {.fault = fault, .errors = {std::move(sentence)}, .body = nullptr};
+}
+
+Answer split(Controller& controller, const Request& request) {
+  constexpr const char* kAllowed =
+      R"(allowed is a JSON object of texts such as {"canary": "5%", "baseline": "match"})";
+  if (request.body.size() > kMaxSplitBytes) {
+    return refuse(Fault::invalid, fmt::format("found a body of {} bytes, {} of at most {} bytes",
+                                              request.body.size(), kAllowed, kMaxSplitBytes));
+  }
+  const json body = json::parse(request.body, nullptr, false);
+  if (!body.is_object()) {
+    return refuse(Fault::invalid, fmt::format("found a body that is no such thing, {}", kAllowed));
+  }
+  std::vector<std::string> words;
+  for (const auto& [pool, share] : body.items()) {
+    if (!share.is_string()) {
+      return refuse(Fault::invalid, fmt::format("{}: found {}, {}", pool, share.dump(), kAllowed));
+    }
+    words.push_back(pool + "=" + share.get<std::string>());
+  }
+  return controller.split(request.http.matches[1].str(), words);
+}
+
+Answer explain(Controller& controller, const Request& request) {
+  if (!request.http.has_param("flow")) {
+    return refuse(Fault::invalid,
+                  "no flow in the query; write /v1/explain?flow=SRC:PORT%3EVIP:PORT/tcp");
+  }
+  return controller.explain(param(request, "flow"));
+}
+
+const std::vector<Endpoint>& endpoints() {
+  using C = Controller;
+  using R = Request;
+  static const std::vector<Endpoint> all = {
+      {"GET", "/v1/status", "/v1/status", [](C& c, const R&) { return c.status(); }},
+      {"GET", "/v1/stats", "/v1/stats", [](C& c, const R&) { return c.stats(); }},
+      {"GET", "/v1/services", "/v1/services", [](C& c, const R&) { return c.services(); }},
+      {"GET", "/v1/pools", "/v1/pools", [](C& c, const R&) { return c.pools(); }},
+      {"GET", "/v1/backends", "/v1/backends", [](C& c, const R&) { return c.backends(); }},
+      {"GET", "/v1/explain", "/v1/explain?flow=FLOW", explain},
+      {"POST", "/v1/apply", "/v1/apply",
+       [](C& c, const R& r) { return c.apply(r.body, file_name(r)); }},
+      {"POST", "/v1/plan", "/v1/plan",
+       [](C& c, const R& r) { return c.plan(r.body, file_name(r)); }},
+      {"POST", "/v1/services/([^/]+)/split", "/v1/services/NAME/split", split},
+  };
+  return all;
+}
+
+int status_of(Fault fault) {
+  switch (fault) {
+    case Fault::none:
+      return 200;
+    case Fault::invalid:
+      return 400;
+    case Fault::not_found:
+      return 404;
+    case Fault::conflict:
+      return 409;
+    case Fault::failed:
+      break;
+  }
+  return 500;
+}
+
+void write(httplib::Response& response, int status, const json& body) {
+  response.status = status;
+  // Names in a body may be any bytes that somebody sent; JSON is UTF-8.
+  response.set_content(body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
+                       "application/json");
+}
+
+void answer(httplib::Response& response, const Answer& answer) {
+  const json errors = {{"errors", answer.errors}};
+  write(response, status_of(answer.fault), answer.fault == Fault::none ? answer.body : errors);
+}
+
+// For what reached no handler: an unknown path, another method, a body that is too long.
+void explain_error(const httplib::Request& request, httplib::Response& response) {
+  if (!response.body.empty()) return;
+  int status = response.status;
+  std::string known, sentence;
+  for (const Endpoint& endpoint : endpoints()) {
+    if (status == 404 && std::regex_match(request.path, std::regex(endpoint.pattern))) {
+      status = 405;
+      sentence = fmt::format("found {} {}, allowed is {}", request.method, request.path,
+                             endpoint.method);
+      response.set_header("Allow", endpoint.method);
+    }
+    known += fmt::format("{}{} {}", known.empty() ? "" : ", ", endpoint.method, endpoint.text);
+  }
+  if (status == 404) sentence = fmt::format("no {} here; there are {}", request.path, known);
+  if (status == 413) sentence = fmt::format("the body is longer than {} bytes", kMaxConfigBytes);
+  if (sentence.empty()) sentence = fmt::format("the request cannot be read (status {})", status);
+  write(response, status, {{"errors", {sentence}}});
+}
+
+void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& controller) {
+  if (std::strcmp(endpoint.method, "GET") == 0) {
+    server.Get(endpoint.pattern,
+               [&](const httplib::Request& request, httplib::Response& response) {
+                 answer(response, endpoint.handler(controller, {request, ""}));
+               });
+    return;
+  }
+  // With a reader of its own: httplib takes curl's default type of body for a form, and allows it 8 KiB.
+  server.Post(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response,
+                                    const httplib::ContentReader& read) {
+    Request with_body{request, ""};
+    const bool whole = read([&](const char* data, size_t bytes) {
+      with_body.body.append(data, bytes);
+      return with_body.body.size() <= kMaxBodyBytes;
+    });
+    if (whole) {
+      answer(response, endpoint.handler(controller, with_body));
+    } else if (response.status < 400) {
+      response.status = with_body.body.size() > kMaxBodyBytes ? 413 : 400;
+    }
+  });
+}
+
+void make_directory(const std::string& socket_path) {
+  const auto directory = std::filesystem::path(socket_path).parent_path();
+  if (directory.empty()) return;
+  std::error_code error;
+  if (std::filesystem::create_directories(directory, error)) chmod(directory.c_str(), 0755);
+  if (error) {
+    throw Error(fmt::format("cannot make {} for the socket: {}; pass another --socket",
+                            directory.string(), error.message()));
+  }
+}
+
+// Takes away a socket that nobody listens on, and nothing else.
+void clear_path(const std::string& path) {
+  const int error = connect_once(path);
+  if (error == 0) {
+    throw Error(fmt::format("another belkad listens on {}; stop it, or pass another --socket", path));
+  }
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) return;
+  if (!S_ISSOCK(status.st_mode)) {
+    throw Error(fmt::format("{} is there and is no socket; pass another --socket", path));
+  }
+  if (unlink(path.c_str()) != 0) {
+    throw Error(fmt::format("cannot replace {}: {}; run as root", path, std::strerror(errno)));
+  }
+}
+
+}  // namespace
+
+struct Api::Impl {
+  std::string path;
+  httplib::Server server;
+  std::thread thread;
+};
+
+Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_unique<Impl>()) {
+  impl_->path = std::move(socket_path);
+  clear_path(impl_->path);
+  make_directory(impl_->path);
+  httplib::Server& server = impl_->server;
+  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  server.set_address_family(AF_UNIX);
+  server.set_payload_max_length(kMaxBodyBytes);
+  server.set_keep_alive_timeout(1);
+  server.set_read_timeout(5);
+  // The kernel makes the socket's file with the mode of the descriptor (Linux, unix_bind), so it is never
+  // open to others, not even for a moment.
+  server.set_socket_options([](socket_t fd) { fchmod(fd, 0600); });
+  for (const Endpoint& endpoint : endpoints()) add_route(server, endpoint, controller);
+  server.set_error_handler(explain_error);
+  if (!server.bind_to_port(impl_->path, 80)) {
+    throw Error(fmt::format("cannot listen on {}: {}; run as root, or pass another --socket",
+                            impl_->path, std::strerror(errno)));
+  }
+  impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
+  while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+Api::~Api() {
+  impl_->server.stop();
+  impl_->thread.join();
+  unlink(impl_->path.c_str());
+}
+
+}  // namespace belka
