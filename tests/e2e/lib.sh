@@ -139,7 +139,7 @@ need_root() {
 }
 
 need_bpffs() {
-  [ ! -d "$PINS/.." ] || ! mountpoint -q "$(dirname "$PINS")" || return 0
+  ! mountpoint -q "$(dirname "$PINS")" || return 0
   mkdir -p "$(dirname "$PINS")"
   mount -t bpf bpf "$(dirname "$PINS")" || skip "this machine cannot mount a bpffs"
   MOUNTS+=("$(dirname "$PINS")")

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/bpf_log.h"
+
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <sstream>
+
+namespace belka {
+namespace {
+
+constexpr size_t kKeptBytes = 64u << 10;
+thread_local std::string kept;
+
+__attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const char* format,
+                                               va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  va_list again;
+  va_copy(again, arguments);
+  const int bytes = std::vsnprintf(nullptr, 0, format, again);
+  va_end(again);
+  if (bytes <= 0) return 0;
+  std::string text(static_cast<size_t>(bytes) + 1, '\0');
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  text.pop_back();
+  kept += text;
+  if (kept.size() > kKeptBytes) kept.erase(0, kept.size() - kKeptBytes);
+  return bytes;
+}
+
+}  // namespace
+
+void keep_bpf_messages() { libbpf_set_print(keep); }
+
+void log_bpf_messages() {
+  std::istringstream lines(kept);
+  std::string line;
+  while (std::getline(lines, line)) spdlog::error("{}", line);
+  kept.clear();
+}
+
+void drop_bpf_messages() { kept.clear(); }
+
+}  // namespace belka
