@@ -115,7 +115,7 @@ static __always_inline int split(struct xdp_md* context, struct passage* passage
  * Frames longer than one buffer (jumbo frames) show only their start between data and data_end.
  * Their real length is asked for only where the start alone looks cut off.
  */
-static __always_inline enum verdict parse_frame(struct xdp_md* context, struct passage* passage) {
+static __noinline enum verdict parse_frame(struct xdp_md* context, struct passage* passage) {
   const uint8_t* data = (const uint8_t*)(long)context->data;
   const uint8_t* end = (const uint8_t*)(long)context->data_end;
   passage->frame_bytes = end - data;

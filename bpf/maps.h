@@ -7,6 +7,7 @@
  */
 /* clang-format off: the helpers need the types */
 #include <linux/bpf.h>
+
 #include <bpf/bpf_helpers.h>
 /* clang-format on */
 

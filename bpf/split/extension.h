@@ -27,16 +27,22 @@ struct extension_walk {
   uint8_t count;          /* headers walked over */
 };
 
+/* Protocols below 64 are bits of one word: the common answer, no, costs a shift. */
+#define EXTENSION_BIT(protocol) (1ull << (protocol))
+#define EXTENSIONS_BELOW_64                                                      \
+  (EXTENSION_BIT(EXTENSION_HOP_BY_HOP) | EXTENSION_BIT(EXTENSION_ROUTING) |      \
+   EXTENSION_BIT(EXTENSION_FRAGMENT) | EXTENSION_BIT(EXTENSION_AUTHENTICATION) | \
+   EXTENSION_BIT(EXTENSION_DESTINATION))
+
 SPLIT_INLINE int is_extension_header(uint8_t protocol) {
-  return protocol == EXTENSION_HOP_BY_HOP || protocol == EXTENSION_ROUTING ||
-         protocol == EXTENSION_FRAGMENT || protocol == EXTENSION_AUTHENTICATION ||
-         protocol == EXTENSION_DESTINATION || protocol == EXTENSION_MOBILITY ||
-         protocol == EXTENSION_HIP || protocol == EXTENSION_SHIM6;
+  if (protocol < 64) return EXTENSIONS_BELOW_64 >> protocol & 1;
+  return protocol == EXTENSION_MOBILITY || protocol == EXTENSION_HIP || protocol == EXTENSION_SHIM6;
 }
 
 /* One header further. */
 SPLIT_INLINE enum verdict step_extension_header(const uint8_t* data, const uint8_t* end,
                                                 uint32_t packet_end, struct extension_walk* walk) {
+  if (walk->offset > REACH_MAX) return VERDICT_truncated;
   const uint8_t* extension = reach(data, end, walk->offset, EXTENSION_BYTES);
   if (!extension || walk->offset + EXTENSION_BYTES > packet_end) return VERDICT_truncated;
   uint8_t header = walk->next;
@@ -57,8 +63,8 @@ SPLIT_INLINE enum verdict step_extension_header(const uint8_t* data, const uint8
 
 /* Walks to the first header that is none of these. packet_end: what the packet says, or the frame's
  * end where the packet is only quoted. */
-SPLIT_INLINE enum verdict walk_extension_headers(const uint8_t* data, const uint8_t* end,
-                                                 uint32_t packet_end, struct extension_walk* walk) {
+SPLIT_ASIDE enum verdict walk_extension_headers(const uint8_t* data, const uint8_t* end,
+                                                uint32_t packet_end, struct extension_walk* walk) {
 #if defined(__bpf__)
 #pragma clang loop unroll(disable)
 #endif

@@ -12,7 +12,12 @@
 #include "split/parse.h"
 #include "split/tables.h"
 
-enum { OUTER_HOP_LIMIT = 64, PROTOCOL_IPV4 = 4, PROTOCOL_IPV6 = 41 };
+enum {
+  FORWARD_L3_MAX = ETHERNET_BYTES + 2 * VLAN_BYTES,
+  OUTER_HOP_LIMIT = 64,
+  PROTOCOL_IPV4 = 4,
+  PROTOCOL_IPV6 = 41,
+};
 
 /* How a backend is reached, copied in one go so that MAC, state and mode belong together. */
 struct route {
@@ -105,31 +110,37 @@ SPLIT_INLINE void forward_write_outer_ipv6(uint8_t* ip, const struct packet* pac
   store64(ip + 32, load64(backend->address + 8));
 }
 
+/* Type, or tags and type, from `room` bytes further back to the front: 2, 6 or 10 bytes, which
+ * never overlap. */
+SPLIT_INLINE void forward_move_type(uint8_t* frame, const uint8_t* old_frame, uint32_t l3) {
+  if (SPLIT_LIKELY(l3 == ETHERNET_BYTES)) {
+    store16(frame + 12, load16(old_frame + 12));
+    return;
+  }
+  store32(frame + 12, load32(old_frame + 12));
+  store16(frame + 16, load16(old_frame + 16));
+  if (l3 == ETHERNET_BYTES + VLAN_BYTES) return;
+  store32(frame + 18, load32(old_frame + 18));
+}
+
 /*
  * Writes a frame that has already grown by forward_room_bytes: `frame` is its new start, the
  * packet's old Ethernet header stands `room` bytes further. 0: it does not reach below `end` (never
- * true after parse; the verifier wants to see it).
+ * after parse; the verifier wants to see it).
  */
 SPLIT_INLINE int forward_write(uint8_t* frame, const uint8_t* end, const struct packet* packet,
                                const struct route* route, uint64_t hash) {
   uint32_t room = forward_room_bytes(packet, route);
   uint32_t l3 = packet->l3;
-  uint32_t header_bytes = packet->family == IPV4 ? IPV4_BYTES : IPV6_BYTES;
-  if (l3 > ETHERNET_BYTES + 2 * VLAN_BYTES) return 0;
-  uint8_t* ip = (uint8_t*)reach(frame, end, room + l3, header_bytes);
-  if (!ip) return 0;
+  if (l3 > FORWARD_L3_MAX || !reach(frame, end, 0, FORWARD_L3_MAX)) return 0;
+  uint8_t* ip = (uint8_t*)reach(frame, end, room + l3, IPV4_BYTES);
+  const uint8_t* old_frame = reach(frame, end, room, FORWARD_L3_MAX);
+  uint8_t* outer = (uint8_t*)reach(frame, end, l3, room);
+  if (!ip || !old_frame || !outer) return 0;
   forward_decrement_hop_limit(ip, packet);
-  if (room != 0) {
-    /* Type, or tags and type, move to the front: 2, 6 or 10 bytes, which never overlap. */
-    if (l3 >= ETHERNET_BYTES + 4) store32(frame + 12, load32(frame + room + 12));
-    if (l3 == ETHERNET_BYTES + 8) store32(frame + 16, load32(frame + room + 16));
-    store16(frame + l3 - 2, load16(frame + room + l3 - 2));
-    if (packet->family == IPV4) {
-      forward_write_outer_ipv4(frame + l3, packet, route->backend);
-    } else {
-      forward_write_outer_ipv6(frame + l3, packet, route->backend, hash);
-    }
-  }
+  if (room != 0) forward_move_type(frame, old_frame, l3);
+  if (room == IPV4_BYTES) forward_write_outer_ipv4(outer, packet, route->backend);
+  if (room == IPV6_BYTES) forward_write_outer_ipv6(outer, packet, route->backend, hash);
   forward_write_macs(frame, route);
   return 1;
 }

@@ -70,13 +70,14 @@ SPLIT_INLINE enum verdict parse_quoted_ipv6(const uint8_t* data, const uint8_t* 
   enum verdict verdict = walk_extension_headers(data, end, packet_end, &walk);
   packet->protocol = walk.next;
   if (verdict != VERDICT_none) return verdict;
+  if (walk.offset > REACH_MAX) return VERDICT_truncated;
   return parse_quoted_transport(data, end, walk.offset, packet_end, packet);
 }
 
 /* An ICMP message at `l4` of a packet that ends at `packet_end`. What is not an error stays
  * PACKET_OTHER. */
-SPLIT_INLINE enum verdict parse_icmp(const uint8_t* data, const uint8_t* end, uint32_t l4,
-                                     uint32_t packet_end, struct packet* packet) {
+SPLIT_ASIDE enum verdict parse_icmp(const uint8_t* data, const uint8_t* end, uint32_t l4,
+                                    uint32_t packet_end, struct packet* packet) {
   const uint8_t* icmp = reach(data, end, l4, ICMP_BYTES);
   if (!icmp || l4 + ICMP_BYTES > packet_end) return VERDICT_truncated;
   if (!is_icmp_error(packet->family, icmp[0])) return VERDICT_none;

@@ -100,11 +100,15 @@ SPLIT_INLINE enum verdict parse_ipv6(const uint8_t* data, const uint8_t* end, ui
   packet->l3_bytes = (uint16_t)l3_bytes;
   if (bad_source_ipv6(packet->address)) return VERDICT_bad_source;
   struct extension_walk walk = {l3 + IPV6_BYTES, ip[6], 0, 0};
-  enum verdict verdict = walk_extension_headers(data, end, l3 + l3_bytes, &walk);
+  enum verdict verdict = VERDICT_none;
+  if (is_extension_header(walk.next)) {
+    verdict = walk_extension_headers(data, end, l3 + l3_bytes, &walk);
+  }
   packet->protocol = walk.next;
   packet->extension_headers = walk.count;
   packet->first_fragment = walk.more_fragments;
   if (verdict != VERDICT_none) return verdict;
+  if (walk.offset > REACH_MAX) return VERDICT_truncated;
   return parse_transport(data, end, walk.offset, l3 + l3_bytes, packet);
 }
 
