@@ -93,7 +93,7 @@ std::vector<BackendView> view_backends(const struct tables& tables) {
     const struct backend& entry = tables.backends[number];
     union next_hop hop;
     hop.word = LOAD_RELAXED(entry.next_hop.word);
-    if (hop.part.state == BACKEND_FREE) continue;
+    if (hop.part.state == BACKEND_FREE || entry.retired != 0) continue;
     BackendView view{.number = static_cast<uint16_t>(number),
                      .service = entry.service,
                      .pool = entry.pool,
