@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "control/maps.h"
+
+struct belka_bpf;
+
+namespace belka {
+
+// The XDP program, loaded for one interface: its numbers are compiled in, the tables are the shared
+// ones, xsks_map is the interface's own.
+class XdpProgram {
+ public:
+  // `xsks` is a pinned xsks_map, or -1: then the program has a new one. Throws Error where the
+  // kernel refuses it; the verifier's reason is in the log.
+  XdpProgram(const PinnedMaps& maps, uint32_t ifindex, uint32_t place, int xsks);
+
+  int fd() const;
+  int xsks_fd() const;
+
+  // Whether the program of this number, loaded by an earlier daemon perhaps, does the same with the
+  // same tables: equal instructions, equal maps, equal numbers compiled in.
+  bool same_as(uint32_t program_id) const;
+
+ private:
+  struct Deleter {
+    void operator()(belka_bpf* skeleton) const;
+  };
+  std::unique_ptr<belka_bpf, Deleter> skeleton_;
+};
+
+// Name and number, for people: "xdp_pass (id 17)".
+std::string program_text(uint32_t program_id);
+
+}  // namespace belka
