@@ -68,7 +68,8 @@ COMPILER = $(call once,COMPILER,$(call need,$(CXX_$(VARIANT))))
 CLANG = $(call once,CLANG,$(call need,clang))
 WARNINGS := -Wall -Wextra -Wshadow -Werror
 INCLUDES = -I. -Ibpf -I$(OUT)/gen
-CXXFLAGS = -std=c++20 -g -pthread $(WARNINGS) $(CXXFLAGS_$(VARIANT)) $(INCLUDES) $(LIB_CFLAGS)
+# Designated initializers leave fields to their defaults on purpose.
+CXXFLAGS = -std=c++20 -g -pthread $(WARNINGS) -Wno-missing-field-initializers $(CXXFLAGS_$(VARIANT)) $(INCLUDES) $(LIB_CFLAGS)
 LDFLAGS = -pthread $(filter -fsanitize=%,$(CXXFLAGS_$(VARIANT))) -Wl,--as-needed
 LIB_PACKAGES := spdlog fmt cpp-httplib
 LIB_CFLAGS = $(call once,LIB_CFLAGS,$(call pkg,--cflags,$(LIB_PACKAGES)))
