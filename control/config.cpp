@@ -18,11 +18,13 @@ constexpr std::array<std::string_view, 2> kTopKeys = {"seed_file", "services"};
 constexpr std::string_view kServicesAllowed = "a list of services";
 constexpr size_t kMaxPath = 4095;  // bytes, PATH_MAX without its NUL
 
-// Absolute, since the daemon and belkactl are started in different directories.
+// Absolute, since the daemon and belkactl are started in different directories. Without a space at
+// its end, which yaml-cpp makes of the last line's end where a closing quote is missing.
 bool is_path(std::string_view text) {
   return text.starts_with('/') && text.size() <= kMaxPath && !text.ends_with('/') &&
-         std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+         !text.ends_with(' ') && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+         });
 }
 
 void read_seed_file(const Place& place, Config& config, ConfigErrors& errors) {

@@ -9,8 +9,8 @@
 namespace belka {
 
 // The parts of parse_config, one file each. What could not be read is an error and left at a value
-// by which the later checks say nothing more about it: an address of family 0, an empty name, slots
-// 0.
+// by which the later checks say nothing more about it: an address of family 0, an empty name, no
+// pools, slots 0.
 
 // A service as read, and where.
 struct ServiceAt {

@@ -116,9 +116,12 @@ void read_pools(const Place& place, ServiceConfig& service, ConfigErrors& errors
                       found(key), kMaxPoolName));
     service.pools.push_back(read_pool(value_of(place, i), key.text, service.vip, seen, errors));
   }
-  if (indices.size() > kMaxPools)
+  if (indices.size() > kMaxPools) {
     errors.add(place, fmt::format("found {} pools, allowed are at most {}, remove some",
                                   indices.size(), kMaxPools));
+    service.pools.clear();
+    return;
+  }
   check_prod(place, service.pools, errors);
   std::stable_partition(service.pools.begin(), service.pools.end(),
                         [](const PoolConfig& pool) { return pool.name == kProd; });

@@ -115,8 +115,11 @@ void read_address_and_port(const Place& place, ServiceAt& service, ConfigErrors&
 
 ServiceAt read_service(const Place& place, ConfigErrors& errors) {
   ServiceAt service{.config = {}, .place = place};
-  if (!check_map(place, kServiceKeys, errors)) return service;
   ServiceConfig& config = service.config;
+  if (!check_map(place, kServiceKeys, errors)) {
+    config.slots = 0;
+    return service;
+  }
   const auto name_allowed = fmt::format(
       "1 to {} characters of a-z 0-9 . _ -, the first a letter or digit", kMaxServiceName);
   config.name = read_required(place, "name", name_allowed, errors, parse_name).value_or("");

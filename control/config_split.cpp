@@ -30,6 +30,7 @@ void read_share(const Place& key, const Place& value, ServiceConfig& service,
   if (!share) errors.add(value, fmt::format("found {}, {}", found(*value.node), kShareAllowed));
   const auto pool = std::find_if(service.pools.begin(), service.pools.end(),
                                  [&](const PoolConfig& p) { return p.name == name; });
+  if (service.pools.empty()) return;  // pools is at fault itself
   if (pool == service.pools.end()) {
     errors.add(key, "found no pool of this name, allowed are " + names_beside_prod(service));
   } else if (share) {
@@ -49,6 +50,7 @@ void read_split(const Place& place, ServiceConfig& service, ConfigErrors& errors
   check_map(place, {}, errors);
   for (const size_t i : distinct_keys(*place.node))
     read_share(key_of(place, i), value_of(place, i), service, errors);
+  if (service.pools.empty()) return;
   for (const ShareFault& fault : check_split(service))
     errors.add(find_value(place, fault.pool).value_or(place), fault.sentence);
 }
