@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole XDP program, per packet. Ten loads of it; in each the program and the floor in turn,
+// the median of the rounds; of the ten loads the median again.
+#include <linux/bpf.h>
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "tests/bench/figures.h"
+#include "tests/bench/xdp_rig.h"
+#include "tests/bench/xdp_socket.h"
+
+namespace belka::bench {
+namespace {
+
+constexpr int kLoads = 10;
+constexpr int kRounds = 7;
+constexpr uint32_t kRuns = 100'000;
+constexpr uint64_t kFarAheadNs = 1ull << 62;  // fresh for as long as a benchmark runs
+
+/// What stands where the data plane would be.
+enum class DataPlane { none, fresh, stale };
+
+struct Case {
+  Traffic traffic;
+  uint32_t expected;
+  DataPlane data_plane = DataPlane::none;
+};
+
+Figure measure(const Case& which) {
+  std::vector<double> subject, floor;
+  for (int load = 0; load < kLoads; load++) {
+    XdpRig rig(which.traffic);
+    std::optional<XdpSocket> socket;
+    if (which.data_plane != DataPlane::none) {
+      socket.emplace(rig.xsks_map());
+      rig.tables()->heartbeats[0].beat_ns = which.data_plane == DataPlane::fresh ? kFarAheadNs : 1;
+    }
+    std::vector<double> subject_rounds, floor_rounds;
+    for (int round = 0; round < kRounds; round++) {
+      floor_rounds.push_back(rig.floor_ns(kRuns));
+      subject_rounds.push_back(rig.subject_ns(kRuns, which.expected));
+    }
+    subject.push_back(median(subject_rounds));
+    floor.push_back(median(floor_rounds));
+  }
+  return {.ns = median(subject), .floor_ns = median(floor)};
+}
+
+void add(const std::string& name, const std::string& goal, const Case& which) {
+  add_figure(name, goal, [which] { return measure(which); });
+}
+
+Figure measure_harness() {
+  std::vector<double> floor;
+  for (int load = 0; load < kLoads; load++) {
+    XdpRig rig({});
+    for (int round = 0; round < kRounds; round++) floor.push_back(rig.floor_ns(kRuns));
+  }
+  return {.ns = median(floor)};
+}
+
+const bool kRegistered = [] {
+  add_figure("xdp/harness", "the floor to subtract", measure_harness);
+  add("xdp/ipip4/ack/flows:1", "60 ns above", {{}, XDP_TX});
+  add("xdp/ipip4/ack/flows:1048576", "15 ns more than one flow", {{.flows = kFlows}, XDP_TX});
+  add("xdp/ipip4/syn/flows:1048576", "as ack, within 10 %",
+      {{.syn = true, .flows = kFlows}, XDP_TX});
+  add("xdp/ipip6/ack/flows:1048576", "75 ns above", {{.ipv6 = true, .flows = kFlows}, XDP_TX});
+  add("xdp/handover", "60 ns above", {{.flows = kFlows}, XDP_REDIRECT, DataPlane::fresh});
+  add("xdp/stale", "95 ns above", {{.flows = kFlows}, XDP_TX, DataPlane::stale});
+  add("xdp/ipip4/ack/flows:1048576/services:64", "reported",
+      {{.flows = kFlows, .services = 64}, XDP_TX});
+  add("xdp/pass", "30 ns above", {{.for_vip = false, .flows = kFlows}, XDP_PASS});
+  return true;
+}();
+
+}  // namespace
+}  // namespace belka::bench
