@@ -25,16 +25,15 @@ inline constexpr uint16_t kNoBackend = 0xffff;
 // REQUIRES: S a power of two, 16 to 2^22; at most 65,000 backends; no address twice.
 //
 //  1. A backend's seed is siphash24(derive_key(key, "backend"), address), 4 or 16 bytes in network
-//  order.
-//     Backends without weight are left out. The others stand in the order of (seed, address).
+//     order. Backends without weight are left out; the others stand in order of (seed, address).
 //  2. Quotas. W is the sum of the weights. A backend's quota is floor(S * weight / W); those left
-//     over go, one each, to the backends with the largest (S * weight mod W) + floor(mix(seed) * W
-//     / 2^64), ties to the first in order. (Largest remainders, with a fixed random bonus: without
-//     it, which backends are rounded up would change altogether whenever one of equals goes.)
-//  3. Draws. A backend's n-th draw (n from 1) is the slot mix(seed + n * 0x9e3779b97f4a7c15) >> (64
-//  - log2 S),
-//     modulo 2^64. mix is the output function of SplitMix64 (Steele, Lea and Flood, 2014):
-//     z ^= z >> 30, z *= 0xbf58476d1ce4e5b9, z ^= z >> 27, z *= 0x94d049bb133111eb, z ^= z >> 31.
+//     over go, one each, to the backends with the largest claim, ties to the first in order:
+//     claim = (S * weight mod W) + floor(mix(seed) * W / 2^64). (Largest remainders, with a fixed
+//     random bonus, which keeps the same backends rounded up when another one goes.)
+//  3. Draws. A backend's n-th draw (n from 1) is the slot
+//     mix(seed + n * 0x9e3779b97f4a7c15 modulo 2^64) >> (64 - log2 S). mix is the output function
+//     of SplitMix64 (Steele, Lea and Flood, 2014): z ^= z >> 30, z *= 0xbf58476d1ce4e5b9, z ^= z >>
+//     27, z *= 0x94d049bb133111eb, z ^= z >> 31.
 //  4. Rounds. Active are the backends whose quota is not yet full. While more than one is active:
 //     let q be the largest power of two not above (sum of the active weights) / (number of active).
 //     Each active backend in order adds its weight to its credit (at first 0); while its credit is

@@ -24,8 +24,8 @@ struct Ring {
 };
 
 // Which slot has which rank: a permutation p[rank] = slot of 0 to slots - 1. Fisher and Yates
-// (Knuth, TAOCP volume 2, algorithm P): p[i] = i; for i from slots - 1 down to 1: j = floor(r * (i
-// + 1) / 2^64) with r = siphash24(derive_key(key, "rank"), i), p[i] and p[j] change places. It
+// (Knuth, TAOCP volume 2, algorithm P): p[i] = i; for i from slots - 1 down to 1: p[i] and p[j]
+// change places, j = floor(r * (i + 1) / 2^64), r = siphash24(derive_key(key, "rank"), i). It
 // depends on nothing else, so a slot keeps its rank whatever the split is.
 std::vector<uint32_t> rank_slots(const RingKey& key, uint32_t slots);
 
@@ -33,21 +33,21 @@ std::vector<uint32_t> rank_slots(const RingKey& key, uint32_t slots);
 //
 //  1. `canary` has the lowest ranks, `baseline` the highest: who is in one stays while it grows.
 //  2. Each further pool, in the order of the configuration, has an anchor, slots times 1/2, 1/4,
-//  3/4, 1/8,
-//     3/8, 5/8, 7/8, 1/16 ..., and takes the first ranks from there upward that nobody has yet,
-//     past the end from 0. So it moves on only where another reaches it.
+//     3/4, 1/8, 3/8, 5/8, 7/8, 1/16 ..., and takes the first ranks from there upward that nobody
+//     has yet, past the end from 0. So it moves on only where another reaches it.
 //  3. Prod has the rest.
 //
 // A change of shares moves exactly as many slots as the pools other than prod differ by, and no
-// slot leaves a pool that grows, while no further pool is reached by another one. Throws
-// std::invalid_argument where the pools' slots do not add up to slots.
+// slot leaves a pool that grows, while no further pool is reached by another one and slots pass
+// between prod and the others only (one that goes from the baseline to the canary moves once).
+// Throws std::invalid_argument where the pools' slots do not add up to slots.
 std::vector<uint8_t> divide_ranks(uint32_t slots, const std::vector<RingPool>& pools);
 
 // The whole ring: a pure function of its arguments, for the same backends' addresses in any order
 // the same answers. Each pool has its own ring over all slots (control/pool_ring.h), of which the
 // split shows only the owned ones: a change of the split or in another pool changes none of its
-// answers. REQUIRES as build_pool_ring, and at most 255 pools. Throws std::invalid_argument as
-// divide_ranks.
+// answers.
+// REQUIRES as build_pool_ring, and at most 255 pools. Throws std::invalid_argument as divide_ranks.
 Ring build_ring(const RingKey& key, uint32_t slots, const std::vector<RingPool>& pools);
 
 // 16 hexadecimal digits over the addresses that the slots answer, in the order of the slots: equal

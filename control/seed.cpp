@@ -14,6 +14,7 @@
 #include <optional>
 #include <system_error>
 
+#include "control/descriptor.h"
 #include "control/error.h"
 
 namespace belka {
@@ -21,20 +22,6 @@ namespace {
 
 constexpr mode_t kMode = 0600;
 constexpr mode_t kOthers = 077;
-
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // As many bytes as there are, up to size; -1 with errno on an error.
 ssize_t read_all(int file, uint8_t* bytes, size_t size) {
@@ -66,7 +53,7 @@ void check_kind(const std::string& path, const struct stat& status, size_t size)
 
 // Nothing where there is no such file.
 std::optional<Seed> read_if_there(const std::string& path) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0 && errno == ENOENT) return std::nullopt;
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
@@ -104,8 +91,8 @@ bool write_and_sync(int file, const Seed& seed) {
 }
 
 void sync_directory(const std::filesystem::path& directory) {
-  const File file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.get() >= 0) ::fsync(file.get());
+  const Descriptor file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (file) ::fsync(file.get());
 }
 
 // Writes a file beside path and links it there, which fails if another was first: either will do.
@@ -116,7 +103,7 @@ void create(const std::string& path) {
   if (failure) fail_to_create(path, failure.message());
   const Seed seed = random_seed(path);
   std::string beside = path + ".XXXXXX";
-  const File file(::mkostemp(beside.data(), O_CLOEXEC));
+  const Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
   if (file.get() < 0) fail_to_create(path, std::strerror(errno));
   const bool made = ::fchmod(file.get(), kMode) == 0 && write_and_sync(file.get(), seed) &&
                     (::link(beside.c_str(), path.c_str()) == 0 || errno == EEXIST);

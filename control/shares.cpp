@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <optional>
 
 #include "control/config.h"
@@ -89,22 +90,23 @@ std::string remedy(const std::vector<uint64_t>& wanted, uint64_t sum_ppm, uint32
   return "lower one of them";
 }
 
-std::optional<std::string> sum_fault(const std::vector<uint64_t>& wanted, uint32_t slots) {
-  uint64_t sum_ppm = 0;
-  for (const uint64_t ppm : wanted) sum_ppm += ppm;
-  if (sum_ppm > kWholePpm)
-    return fmt::format(
-        "found {} over all pools beside prod (match counts as the canary's share), allowed is at "
-        "most 100%, lower some of them",
-        format_percent(static_cast<uint32_t>(std::min<uint64_t>(sum_ppm, UINT32_MAX))));
+std::optional<std::string> sum_fault(uint64_t sum_ppm) {
+  if (sum_ppm <= kWholePpm) return std::nullopt;
+  return fmt::format(
+      "found {} over all pools beside prod (match counts as the canary's share), allowed is at "
+      "most 100%, lower some of them",
+      format_percent(static_cast<uint32_t>(std::min<uint64_t>(sum_ppm, UINT32_MAX))));
+}
+
+// Of shares that are right each for itself.
+std::optional<std::string> overrun_fault(const std::vector<uint64_t>& wanted, uint64_t sum_ppm,
+                                         uint32_t slots) {
   if (fits(wanted, sum_ppm, slots)) return std::nullopt;
   const uint64_t sum = sum_of_slots(wanted, slots);
-  if (sum > slots)
-    return fmt::format("found {} over all pools beside prod, which rounds to {} slots of {}, {}",
-                       format_percent(static_cast<uint32_t>(sum_ppm)), sum, slots,
-                       remedy(wanted, sum_ppm, slots));
-  return fmt::format("found {} over all pools beside prod, which leaves prod no slot of {}, {}",
-                     format_percent(static_cast<uint32_t>(sum_ppm)), slots,
+  const std::string why = sum > slots ? fmt::format("rounds to {} slots of {}", sum, slots)
+                                      : fmt::format("leaves prod no slot of {}", slots);
+  return fmt::format("found {} over all pools beside prod, which {}, {}",
+                     format_percent(static_cast<uint32_t>(sum_ppm)), why,
                      remedy(wanted, sum_ppm, slots));
 }
 
@@ -113,8 +115,13 @@ std::optional<std::string> sum_fault(const std::vector<uint64_t>& wanted, uint32
 ShareSlots share_slots(uint32_t slots, const std::vector<PoolShare>& pools) {
   ShareSlots result;
   const std::vector<uint64_t> wanted = wanted_shares(slots, pools, result.faults);
-  if (auto sentence = sum_fault(wanted, slots)) result.faults.push_back({"", *sentence});
+  const uint64_t sum_ppm = std::accumulate(wanted.begin(), wanted.end(), uint64_t{0});
+  if (const auto sentence = sum_fault(sum_ppm)) result.faults.push_back({"", *sentence});
   if (!result.faults.empty()) return result;
+  if (const auto sentence = overrun_fault(wanted, sum_ppm, slots)) {
+    result.faults.push_back({"", *sentence});
+    return result;
+  }
   for (const uint64_t ppm : wanted)
     result.slots.push_back(static_cast<uint32_t>(rounded_slots(ppm, slots)));
   result.slots[0] = static_cast<uint32_t>(slots - sum_of_slots(wanted, slots));

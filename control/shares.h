@@ -28,12 +28,13 @@ struct ShareSlots {
 };
 
 // The slot counts of a ring of `slots` slots (a power of two, 16 to 2^22): share * slots /
-// 1,000,000, to the nearest, half up. All faults at once:
+// 1,000,000, to the nearest, half up. The faults, all at once:
 //  - a share above 0 that is no slot, or below 100 % that is all: what would do, and the number of
 //    slots that gives the share (or prod) a whole slot;
 //  - match on the canary itself, or without a canary;
-//  - a sum above 100 %, or of more slots than there are; shares that leave prod above 0 % but no
-//  slot.
+//  - a sum above 100 %;
+//  - only where there is no fault so far: more slots than there are, or none for a prod that is to
+//    have a share.
 // Where shares that add up to exactly 100 % round to less than the ring, prod has the few slots
 // left.
 ShareSlots share_slots(uint32_t slots, const std::vector<PoolShare>& pools);
