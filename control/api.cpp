@@ -25,7 +25,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxBodyBytes = kMaxConfigBytes + 1;  // one more, so that the reader says the limit
+constexpr size_t kMaxBodyBytes =
+    kMaxConfigBytes + 1;  // one more, so that the reader says the limit
 constexpr size_t kMaxSplitBytes = 64u << 10;
 constexpr size_t kThreads = 4;
 
@@ -140,8 +141,8 @@ void explain_error(const httplib::Request& request, httplib::Response& response)
   for (const Endpoint& endpoint : endpoints()) {
     if (status == 404 && std::regex_match(request.path, std::regex(endpoint.pattern))) {
       status = 405;
-      sentence = fmt::format("found {} {}, allowed is {}", request.method, request.path,
-                             endpoint.method);
+      sentence =
+          fmt::format("found {} {}, allowed is {}", request.method, request.path, endpoint.method);
       response.set_header("Allow", endpoint.method);
     }
     known += fmt::format("{}{} {}", known.empty() ? "" : ", ", endpoint.method, endpoint.text);
@@ -154,13 +155,13 @@ void explain_error(const httplib::Request& request, httplib::Response& response)
 
 void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& controller) {
   if (std::strcmp(endpoint.method, "GET") == 0) {
-    server.Get(endpoint.pattern,
-               [&](const httplib::Request& request, httplib::Response& response) {
-                 answer(response, endpoint.handler(controller, {request, ""}));
-               });
+    server.Get(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response) {
+      answer(response, endpoint.handler(controller, {request, ""}));
+    });
     return;
   }
-  // With a reader of its own: httplib takes curl's default type of body for a form, and allows it 8 KiB.
+  // With a reader of its own: httplib takes curl's default type of body for a form, and allows it 8
+  // KiB.
   server.Post(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response,
                                     const httplib::ContentReader& read) {
     Request with_body{request, ""};
@@ -191,7 +192,8 @@ void make_directory(const std::string& socket_path) {
 void clear_path(const std::string& path) {
   const int error = connect_once(path);
   if (error == 0) {
-    throw Error(fmt::format("another belkad listens on {}; stop it, or pass another --socket", path));
+    throw Error(
+        fmt::format("another belkad listens on {}; stop it, or pass another --socket", path));
   }
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) return;
@@ -221,8 +223,8 @@ Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_uniq
   server.set_payload_max_length(kMaxBodyBytes);
   server.set_keep_alive_timeout(1);
   server.set_read_timeout(5);
-  // The kernel makes the socket's file with the mode of the descriptor (Linux, unix_bind), so it is never
-  // open to others, not even for a moment.
+  // The kernel makes the socket's file with the mode of the descriptor (Linux, unix_bind), so it is
+  // never open to others, not even for a moment.
   server.set_socket_options([](socket_t fd) { fchmod(fd, 0600); });
   for (const Endpoint& endpoint : endpoints()) add_route(server, endpoint, controller);
   server.set_error_handler(explain_error);

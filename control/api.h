@@ -16,8 +16,9 @@ class Controller;
 //   POST /v1/services/NAME/split        body: {"canary": "5%", "baseline": "match"}
 //
 //   curl --unix-socket /run/belka/belkad.sock http://belka/v1/status
-//   curl --unix-socket /run/belka/belkad.sock --data-binary @web.yaml http://belka/v1/plan?file=web.yaml
-//   curl --unix-socket /run/belka/belkad.sock -d '{"canary":"5%"}' http://belka/v1/services/web/split
+//   curl --unix-socket /run/belka/belkad.sock --data-binary @web.yaml
+//   http://belka/v1/plan?file=web.yaml curl --unix-socket /run/belka/belkad.sock -d
+//   '{"canary":"5%"}' http://belka/v1/services/web/split
 //
 // An error is {"errors": ["a sentence", ...]} with 400 (the request is wrong), 404 (no such route
 // or name), 405 (another method), 409 (cannot be beside what is in force), 413 (body too long) or

@@ -34,9 +34,10 @@ Reply read_reply(const httplib::Result& result, const std::string& socket_path) 
   reply.status = result->status;
   reply.body = nlohmann::json::parse(result->body, nullptr, false);
   if (reply.body.is_discarded()) {
-    throw Error(fmt::format("what listens on {} answers with status {} and no JSON, so it is no "
-                            "belkad of this version; name belkad's socket with --socket=PATH",
-                            socket_path, result->status));
+    throw Error(
+        fmt::format("what listens on {} answers with status {} and no JSON, so it is no "
+                    "belkad of this version; name belkad's socket with --socket=PATH",
+                    socket_path, result->status));
   }
   if (reply.status == 200) return reply;
   if (reply.body.is_object() && reply.body.contains("errors")) {
@@ -61,12 +62,12 @@ void Client::require_daemon() const {
     throw Error(fmt::format("no permission to use {}; run as root", socket_path_));
   }
   if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR) {
-    throw Error(fmt::format(
-        "no belkad listens on {}; start belkad, or name its socket with --socket=PATH",
-        socket_path_));
+    throw Error(
+        fmt::format("no belkad listens on {}; start belkad, or name its socket with --socket=PATH",
+                    socket_path_));
   }
-  throw Error(fmt::format("cannot connect to {}: {}; is belkad well?", socket_path_,
-                          std::strerror(error)));
+  throw Error(
+      fmt::format("cannot connect to {}: {}; is belkad well?", socket_path_, std::strerror(error)));
 }
 
 Reply Client::get(const std::string& path) const {

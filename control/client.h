@@ -22,7 +22,8 @@ class Client {
   // False where nobody listens or the socket is not there.
   bool daemon_listens() const;
 
-  // Both throw Error where no daemon answers, or not within a minute. `path` has its query, escaped.
+  // Both throw Error where no daemon answers, or not within a minute. `path` has its query,
+  // escaped.
   Reply get(const std::string& path) const;
   Reply post(const std::string& path, const std::string& body, const std::string& type) const;
 

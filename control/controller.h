@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -96,6 +95,7 @@ class Controller {
 
  private:
   Answer publish(const Config& wanted);
+  void count_anew(const Config& before, const Config& after);
 
   Tables& tables_;
   Publisher& publisher_;

@@ -46,8 +46,8 @@ json service_json(const struct choice& choice, const std::optional<ServiceView>&
 
 // The slot's place in the order by which the pools divide the ring.
 uint32_t rank_of(const struct choice& choice, uint32_t slot) {
-  const std::vector<uint32_t> slot_of_rank = rank_slots(
-      {.k0 = choice.hash_key[0], .k1 = choice.hash_key[1]}, choice.slot_mask + 1);
+  const std::vector<uint32_t> slot_of_rank =
+      rank_slots({.k0 = choice.hash_key[0], .k1 = choice.hash_key[1]}, choice.slot_mask + 1);
   uint32_t rank = 0;
   while (slot_of_rank[rank] != slot) rank++;
   return rank;
@@ -127,8 +127,8 @@ void explain_split(const struct tables& tables, const struct packet& packet,
   }
   if (next_hops == NextHops::unknown) backend = with_next_hop(backend);
   struct route route {};
-  enum verdict verdict = forward_check(&packet, &backend,
-                                       incoming_interface(tables, backend.ifindex), &route);
+  enum verdict verdict =
+      forward_check(&packet, &backend, incoming_interface(tables, backend.ifindex), &route);
   if (verdict == VERDICT_none) verdict = forward_verdict(&route);
   answer["verdict"] = verdict_json(verdict, number != 0 && next_hops == NextHops::unknown);
 }
@@ -142,16 +142,11 @@ json explain_json(const struct tables& tables, const Flow& flow, NextHops next_h
   const enum verdict parsed = parse(frame.data(), frame.data() + frame.size(),
                                     static_cast<uint32_t>(frame.size()), &packet);
   const enum verdict verdict = classify(&tables, &packet, parsed, &choice);
-  json answer = {{"flow", flow_text(flow)},
-                 {"packet", packet_json(packet, flow, frame.size())},
-                 {"service", nullptr},
-                 {"hash", nullptr},
-                 {"slot", nullptr},
-                 {"rank", nullptr},
-                 {"pool", nullptr},
-                 {"backend", nullptr},
-                 {"next_hop", nullptr},
-                 {"verdict", nullptr}};
+  json answer = {{"flow", flow_text(flow)}, {"packet", packet_json(packet, flow, frame.size())},
+                 {"service", nullptr},      {"hash", nullptr},
+                 {"slot", nullptr},         {"rank", nullptr},
+                 {"pool", nullptr},         {"backend", nullptr},
+                 {"next_hop", nullptr},     {"verdict", nullptr}};
   if (verdict == VERDICT_none) {
     explain_split(tables, packet, choice, next_hops, answer);
   } else {

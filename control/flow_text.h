@@ -20,15 +20,16 @@ struct Flow {
 };
 
 // `198.51.100.7:40000 > 203.0.113.10:443/tcp`; IPv6 in brackets. Spaces around > may be left out.
-// Ports are 1 to 65535 in decimals, the protocol is tcp or udp. The string is one sentence that says what
-// was found and what is allowed.
+// Ports are 1 to 65535 in decimals, the protocol is tcp or udp. The string is one sentence that
+// says what was found and what is allowed.
 std::variant<Flow, std::string> parse_flow(std::string_view text);
 
 // The canonical form, which parse_flow reads back.
 std::string flow_text(const Flow& flow);
 
-// The shortest frame that this connection's client could open with, as the planes would receive it: Ethernet
-// (with locally administered addresses), IP with a TTL of 64, a TCP SYN or an empty UDP datagram.
+// The shortest frame that this connection's client could open with, as the planes would receive it:
+// Ethernet (with locally administered addresses), IP with a TTL of 64, a TCP SYN or an empty UDP
+// datagram.
 std::vector<uint8_t> first_frame(const Flow& flow);
 
 }  // namespace belka

@@ -50,15 +50,17 @@ Count PlaneCount::sum() const {
 }
 
 PlaneCount backend_count(const struct tables& tables, uint16_t backend) {
-  return sum_rows(tables, [backend](const struct counters& row) -> const struct counter& {
-    return row.backend[backend];
-  });
+  return sum_rows(
+      tables, [backend](const struct counters& row) -> const struct counter& {
+        return row.backend[backend];
+      });
 }
 
 PlaneCount dropped_count(const struct tables& tables, uint16_t service) {
-  return sum_rows(tables, [service](const struct counters& row) -> const struct counter& {
-    return row.dropped[service % SERVICES];
-  });
+  return sum_rows(
+      tables, [service](const struct counters& row) -> const struct counter& {
+        return row.dropped[service % SERVICES];
+      });
 }
 
 std::optional<ObservedShare> observe_share(uint64_t k, uint64_t n) {
@@ -68,11 +70,10 @@ std::optional<ObservedShare> observe_share(uint64_t k, uint64_t n) {
   const double square = kQuantile95 * kQuantile95;
   const double scale = 1 + square / count;
   const double middle = (share + square / (2 * count)) / scale;
-  const double half = kQuantile95 *
-                      std::sqrt(share * (1 - share) / count + square / (4 * count * count)) / scale;
-  return ObservedShare{.share = share,
-                       .low = std::max(0.0, middle - half),
-                       .high = std::min(1.0, middle + half)};
+  const double half =
+      kQuantile95 * std::sqrt(share * (1 - share) / count + square / (4 * count * count)) / scale;
+  return ObservedShare{
+      .share = share, .low = std::max(0.0, middle - half), .high = std::min(1.0, middle + half)};
 }
 
 StatsBaseline::Service take_baseline(const struct tables& tables, uint16_t service,
@@ -82,7 +83,8 @@ StatsBaseline::Service take_baseline(const struct tables& tables, uint16_t servi
   baseline.dropped = dropped_count(tables, service);
   for (uint32_t number = 1; number < SLOT_HOLD; number++) {
     const struct backend& backend = tables.backends[number];
-    if (backend.next_hop.part.state == BACKEND_FREE || backend.service != service) continue;
+    if (backend.next_hop.part.state == BACKEND_FREE || backend.retired != 0) continue;
+    if (backend.service != service) continue;
     baseline.backends[static_cast<uint16_t>(number)] =
         backend_count(tables, static_cast<uint16_t>(number));
   }

@@ -53,8 +53,7 @@ struct StatsBaseline {
 };
 
 // The counters of a service's backends as they stand now.
-StatsBaseline::Service take_baseline(const struct tables& tables, uint16_t service,
-                                     int64_t now_ns);
+StatsBaseline::Service take_baseline(const struct tables& tables, uint16_t service, int64_t now_ns);
 
 // Of a verdict in the list, not VERDICT_none.
 std::string_view verdict_name(enum verdict verdict);

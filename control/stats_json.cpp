@@ -73,18 +73,18 @@ std::vector<PoolCounts> count_pools(const struct tables& tables, const ServiceVi
 
 json pool_json(const PoolView& pool, uint32_t slots, const PoolCounts& counts, const Count& all) {
   const Count since = counts.since.sum();
-  return {{"name", pool.name},
-          {"wanted_ppm", pool.wanted_ppm},
-          {"match", pool.match},
-          {"slots", pool.slots},
-          {"in_force", slots ? double(pool.slots) / slots : 0.0},
-          {"observed",
-           {{"syns", syn_share(since.syns, all.syns)},
-            {"packets", plain_share(since.packets, all.packets)},
-            {"bytes", plain_share(since.bytes, all.bytes)}}},
-          {"planes",
-           {{"xdp", count_json(counts.since.xdp)}, {"dpdk", count_json(counts.since.dpdk)}}},
-          {"total", count_json(counts.total.sum())}};
+  return {
+      {"name", pool.name},
+      {"wanted_ppm", pool.wanted_ppm},
+      {"match", pool.match},
+      {"slots", pool.slots},
+      {"in_force", slots ? double(pool.slots) / slots : 0.0},
+      {"observed",
+       {{"syns", syn_share(since.syns, all.syns)},
+        {"packets", plain_share(since.packets, all.packets)},
+        {"bytes", plain_share(since.bytes, all.bytes)}}},
+      {"planes", {{"xdp", count_json(counts.since.xdp)}, {"dpdk", count_json(counts.since.dpdk)}}},
+      {"total", count_json(counts.total.sum())}};
 }
 
 json service_json(const struct tables& tables, const ServiceView& service, const Backends& backends,

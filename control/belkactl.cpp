@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control CLI; everything is in control/cli.cpp, where tests can reach it.
+#include <iostream>
+
+#include "control/cli.h"
+
+int main(int argc, char** argv) {
+  belka::Console console{std::cout, std::cerr};
+  return belka::run_belkactl({argv + 1, argv + argc}, console);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/cli.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "control/cli_commands.h"
+#include "control/error.h"
+#include "control/quote.h"
+
+namespace belka {
+namespace {
+
+std::string usage_of(const Command& command) {
+  return fmt::format("belkactl {}{}{}", command.name, command.usage.empty() ? "" : " ",
+                     command.usage);
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : commands())
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+std::string all_help() {
+  std::string text =
+      "belkactl: shows and changes how Belka splits connections\n\n"
+      "usage: belkactl COMMAND [ARGUMENTS] [FLAGS]\n\n";
+  for (const Command& command : commands())
+    text += fmt::format("  {:<9}  {}\n", command.name, command.help);
+  return text +
+         "\n`belkactl help COMMAND` says what it takes. Exit: 0 done, 1 failed, 2 not "
+         "understood.\n";
+}
+
+std::string command_help(const Command& command) {
+  std::string text = fmt::format("usage: {}\n\n{}\n", usage_of(command), command.help);
+  if (!command.flags.empty()) text += "\n";
+  for (const std::string_view flag : command.flags) text += flag_help(flag);
+  return text;
+}
+
+std::string command_names() {
+  std::string names;
+  for (const Command& command : commands())
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", command.name);
+  return names;
+}
+
+const Command& require_command(std::string_view name) {
+  const Command* command = find_command(name);
+  if (command != nullptr) return *command;
+  throw UsageError(
+      fmt::format("found {}, which is no command; there are {}", quote(name), command_names()));
+}
+
+int run_help(const CommandLine& line, Console& console) {
+  console.out << (line.words.size() == 1 ? all_help()
+                                         : command_help(require_command(line.words[1])));
+  return kExitOk;
+}
+
+void check_usage(const Command& command, const CommandLine& line) {
+  const size_t words = line.words.size() - 1;
+  if (words < command.fewest_words || words > command.most_words) {
+    throw UsageError(fmt::format("found {} argument{} to {}, allowed {}", words,
+                                 words == 1 ? "" : "s", command.name,
+                                 command.most_words == 0        ? "is none"
+                                 : words < command.fewest_words ? "are more"
+                                                                : "are fewer"));
+  }
+  for (const std::string& given : line.given) {
+    if (std::find(command.flags.begin(), command.flags.end(), given) == command.flags.end()) {
+      std::string shown = given;
+      std::replace(shown.begin(), shown.end(), '_', '-');
+      throw UsageError(fmt::format("{} does not take --{}", command.name, shown));
+    }
+  }
+}
+
+int dispatch(const CommandLine& line, const Command*& command, Console& console) {
+  if (line.words.empty()) {
+    (line.help ? console.out : console.err) << all_help();
+    return line.help ? kExitOk : kExitUsage;
+  }
+  command = &require_command(line.words[0]);
+  if (line.help) {
+    console.out << command_help(*command);
+    return kExitOk;
+  }
+  check_usage(*command, line);
+  return command->run(line, console);
+}
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"apply",
+       "-f FILE",
+       "put a configuration into force; says what changed",
+       {"file", "output", "socket"},
+       0,
+       0,
+       run_apply},
+      {"plan",
+       "-f FILE",
+       "say what apply would change: slots, pools and backends",
+       {"file", "output", "socket", "pins", "tables"},
+       0,
+       0,
+       run_plan},
+      {"check",
+       "-f FILE",
+       "find every error of a configuration, with no daemon",
+       {"file"},
+       0,
+       0,
+       run_check},
+      {"split",
+       "SERVICE POOL=SHARE...",
+       "give pools other shares: split web canary=5% baseline=match",
+       {"output", "socket"},
+       2,
+       64,
+       run_split},
+      {"get",
+       "services|pools|backends",
+       "list what is in force",
+       {"output", "socket", "pins", "tables"},
+       1,
+       1,
+       run_get},
+      {"status",
+       "",
+       "show interfaces, planes and services",
+       {"output", "socket"},
+       0,
+       0,
+       run_status},
+      {"stats",
+       "",
+       "show shares wanted, in force and observed, and what became of packets",
+       {"output", "socket", "pins", "tables"},
+       0,
+       0,
+       run_stats},
+      {"explain",
+       "'SRC:PORT > VIP:PORT/tcp'",
+       "say where a connection goes, stage by stage",
+       {"config", "output", "socket", "pins", "tables"},
+       1,
+       5,
+       run_explain},
+      {"tables",
+       "-f FILE --out=PATH --next-hop=MAC --source-mac=MAC",
+       "write a file of tables for belka-dataplane --tables=PATH, with no daemon",
+       {"file", "out", "next_hop", "source_mac", "ifindex", "mtu", "outer_source"},
+       0,
+       0,
+       run_tables},
+      {"version", "", "print the version", {}, 0, 0, run_version},
+      {"help", "[COMMAND]", "print this, or what a command takes", {}, 0, 1, run_help},
+  };
+  return all;
+}
+
+int run_belkactl(const std::vector<std::string>& arguments, Console& console) {
+  const Command* command = nullptr;
+  try {
+    return dispatch(parse_command_line(arguments), command, console);
+  } catch (const UsageError& error) {
+    console.err << "belkactl: " << error.what() << "\n"
+                << (command != nullptr ? "usage: " + usage_of(*command)
+                                       : std::string("`belkactl help` lists the commands"))
+                << "\n";
+    return kExitUsage;
+  } catch (const std::exception& error) {
+    console.err << "belkactl: " << error.what() << "\n";
+    return kExitFailed;
+  }
+}
+
+}  // namespace belka

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "control/cli_commands.h"
+#include "control/cli_file.h"
+#include "control/cli_source.h"
+#include "control/publish.h"
+#include "control/seed.h"
+#include "control/shares.h"
+#include "control/split_check.h"
+#include "control/split_spec.h"
+#include "control/table_text.h"
+#include "control/table_views.h"
+
+namespace belka {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kYaml = "application/yaml";
+constexpr const char* kJson = "application/json";
+
+std::string plan_text(const json& answer) { return answer.at("text").get<std::string>(); }
+
+std::string apply_text(const json& answer) {
+  return fmt::format("{}in force as generation {}, in both planes\n", plan_text(answer),
+                     answer.at("generation").get<uint64_t>());
+}
+
+int send_file(const CommandLine& line, Console& console, const char* path,
+              std::string (*text)(const json&)) {
+  const ConfigFile file = read_config_file(line);
+  const std::string target = fmt::format("{}?file={}", path, escape_query(file.name));
+  return show(line, console, Client(line.socket).post(target, file.text, kYaml), text);
+}
+
+// Against tables that nobody needs to serve: what stands in them is what is in force.
+int plan_on(Tables& tables, const CommandLine& line, Console& console) {
+  const auto config = parse_or_complain(read_config_file(line), console);
+  if (!config) return kExitFailed;
+  const Publisher publisher(tables, read_seed(config->seed_file));
+  const Plan plan = publisher.plan(*config);
+  for (const std::string& fault : plan.faults) console.err << fault << "\n";
+  if (!plan.faults.empty()) return kExitFailed;
+  const json answer = {
+      {"plan", plan.to_json()}, {"text", plan.text()}, {"generation", publisher.generation()}};
+  return show(line, console, answer, plan_text);
+}
+
+// The slots that each pool will own. A valid configuration has no fault here.
+std::vector<uint32_t> slots_of(const ServiceConfig& service) {
+  std::vector<PoolShare> shares;
+  for (const PoolConfig& pool : service.pools)
+    shares.push_back({.name = pool.name, .share_ppm = pool.share_ppm, .match = pool.match});
+  return share_slots(service.slots, shares).slots;
+}
+
+}  // namespace
+
+int run_apply(const CommandLine& line, Console& console) {
+  return send_file(line, console, "/v1/apply", apply_text);
+}
+
+int run_plan(const CommandLine& line, Console& console) {
+  auto tables = open_named_tables(line);
+  if (tables) return plan_on(*tables, line, console);
+  return send_file(line, console, "/v1/plan", plan_text);
+}
+
+int run_split(const CommandLine& line, Console& console) {
+  const std::string& service = line.words[1];
+  const SplitWords words = parse_split_words({line.words.begin() + 2, line.words.end()});
+  if (!words.errors.empty()) {
+    for (const std::string& error : words.errors) console.err << error << "\n";
+    return kExitUsage;
+  }
+  json body = json::object();
+  for (const SplitWord& word : words.words)
+    body[word.pool] = word.share.match ? "match" : format_percent(word.share.ppm);
+  const std::string path = fmt::format("/v1/services/{}/split", escape_query(service));
+  return show(line, console, Client(line.socket).post(path, body.dump(), kJson), apply_text);
+}
+
+int run_check(const CommandLine& line, Console& console) {
+  const ConfigFile file = read_config_file(line);
+  const auto config = parse_or_complain(file, console);
+  if (!config) return kExitFailed;
+  TableText table({{"SERVICE"},
+                   {"VIP"},
+                   {"POOL"},
+                   {"WANTED", Align::right},
+                   {"IN FORCE", Align::right},
+                   {"SLOTS", Align::right},
+                   {"BACKENDS", Align::right}});
+  for (const ServiceConfig& service : config->services) {
+    const std::vector<uint32_t> slots = slots_of(service);
+    const std::string port = service.port == 0 ? "all" : std::to_string(service.port);
+    for (size_t i = 0; i < slots.size(); i++) {
+      const PoolConfig& pool = service.pools[i];
+      table.add(
+          {service.name,
+           fmt::format("{}/{}", endpoint_text(service.vip, port), protocol_name(service.protocol)),
+           pool.name, format_percent(static_cast<uint32_t>(wanted_ppm(service, pool))),
+           percent_text(double(slots[i]) / service.slots), std::to_string(slots[i]),
+           std::to_string(pool.backends.size())});
+    }
+  }
+  console.out << fmt::format("{}: valid\n", file.name) << (table.empty() ? "" : table.text());
+  return kExitOk;
+}
+
+}  // namespace belka

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/controller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "control/error.h"
+#include "control/explain.h"
+#include "control/flow_text.h"
+#include "control/plan.h"
+#include "control/publish.h"
+#include "control/quote.h"
+#include "control/split_spec.h"
+#include "control/status_json.h"
+#include "control/table_views.h"
+
+namespace belka {
+namespace {
+
+using nlohmann::json;
+
+Answer refuse(Fault fault, std::vector<std::string> errors) {
+  return {.fault = fault, .errors = std::move(errors), .body = nullptr};
+}
+
+Answer accept(json body) { return {.fault = Fault::none, .errors = {}, .body = std::move(body)}; }
+
+int64_t now_ns() {
+  struct timespec now {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+// At most twenty names: an error is one sentence.
+std::string service_names(const Config& config) {
+  constexpr size_t kShown = 20;
+  std::string names;
+  for (size_t i = 0; i < std::min(kShown, config.services.size()); i++)
+    names += (i == 0 ? "" : ", ") + config.services[i].name;
+  if (config.services.size() > kShown)
+    names += fmt::format(" and {} more", config.services.size() - kShown);
+  return names.empty() ? "there is none" : "there are " + names;
+}
+
+const ServiceConfig* find_service(const Config& config, std::string_view name) {
+  for (const ServiceConfig& service : config.services)
+    if (service.name == name) return &service;
+  return nullptr;
+}
+
+struct Wanted {
+  std::optional<Config> config;
+  Answer refusal;
+};
+
+Wanted read_wanted(std::string_view yaml, std::string_view file_name,
+                   const std::string& seed_file) {
+  ConfigResult result = parse_config(yaml, file_name);
+  std::vector<std::string> errors;
+  for (const ConfigError& error : result.errors) errors.push_back(error.text());
+  if (!result.config) return {std::nullopt, refuse(Fault::invalid, std::move(errors))};
+  if (result.config->seed_file != seed_file) {
+    return {std::nullopt,
+            refuse(Fault::conflict,
+                   {fmt::format("{}: seed_file: found {}, this belkad runs with {}; to change it, "
+                                "start belkad again with this file (every client is dealt anew)",
+                                file_name, quote(result.config->seed_file), quote(seed_file))})};
+  }
+  return {std::move(result.config), {}};
+}
+
+json plan_body(const Plan& plan, uint64_t generation) {
+  return {{"plan", plan.to_json()}, {"text", plan.text()}, {"generation", generation}};
+}
+
+}  // namespace
+
+Controller::Controller(Tables& tables, Publisher& publisher, StatusSource& source,
+                       std::function<void(const Config&)> persist)
+    : tables_(tables), publisher_(publisher), source_(source), persist_(std::move(persist)) {
+  count_anew({}, {});
+}
+
+// From here on a service that differs, or that nobody has looked at yet, is counted from zero.
+void Controller::count_anew(const Config& before, const Config& after) {
+  StatsBaseline baseline;
+  const int64_t now = now_ns();
+  for (const ServiceView& service : view_services(*tables_.view())) {
+    const ServiceConfig* was = find_service(before, service.name);
+    const ServiceConfig* is = find_service(after, service.name);
+    const auto known = baseline_.services.find(service.number);
+    const bool same = was != nullptr && is != nullptr && *was == *is;
+    baseline.services[service.number] = same && known != baseline_.services.end()
+                                            ? known->second
+                                            : take_baseline(*tables_.view(), service.number, now);
+  }
+  baseline_ = std::move(baseline);
+}
+
+// With the lock held.
+Answer Controller::publish(const Config& wanted) {
+  const Config before = publisher_.in_force();
+  const Plan plan = publisher_.plan(wanted);
+  if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
+  try {
+    persist_(wanted);
+  } catch (const Error& error) {
+    return refuse(Fault::failed, {error.what()});
+  }
+  try {
+    publisher_.publish(wanted);
+  } catch (const Error& error) {
+    Answer refusal = refuse(Fault::conflict, {error.what()});
+    try {
+      persist_(before);
+    } catch (const Error& again) {
+      refusal.errors.emplace_back(again.what());
+    }
+    return refusal;
+  }
+  count_anew(before, publisher_.in_force());
+  return accept(plan_body(plan, publisher_.generation()));
+}
+
+Answer Controller::apply(std::string_view yaml, std::string_view file_name) {
+  const std::lock_guard lock(mutex_);
+  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
+  if (!wanted.config) return std::move(wanted.refusal);
+  return publish(*wanted.config);
+}
+
+Answer Controller::plan(std::string_view yaml, std::string_view file_name) const {
+  const std::lock_guard lock(mutex_);
+  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
+  if (!wanted.config) return std::move(wanted.refusal);
+  const Plan plan = publisher_.plan(*wanted.config);
+  if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
+  return accept(plan_body(plan, publisher_.generation()));
+}
+
+Answer Controller::split(std::string_view service_name, const std::vector<std::string>& texts) {
+  const SplitWords words = parse_split_words(texts);
+  if (!words.errors.empty()) return refuse(Fault::invalid, words.errors);
+  const std::lock_guard lock(mutex_);
+  Config wanted = publisher_.in_force();
+  wanted.seed_file = source_.seed_file();
+  const auto service =
+      std::find_if(wanted.services.begin(), wanted.services.end(),
+                   [&](const ServiceConfig& candidate) { return candidate.name == service_name; });
+  if (service == wanted.services.end()) {
+    return refuse(Fault::not_found,
+                  {fmt::format("no service {}; {}", quote(service_name), service_names(wanted))});
+  }
+  std::vector<std::string> errors = apply_split(words.words, *service);
+  if (!errors.empty()) return refuse(Fault::invalid, std::move(errors));
+  Answer answer = publish(wanted);
+  if (answer.fault != Fault::none) return answer;
+  for (json& entry : services_json(*tables_.view()).at("services")) {
+    if (entry.at("name") == service_name) answer.body["service"] = std::move(entry);
+  }
+  return answer;
+}
+
+Answer Controller::status() const {
+  const std::lock_guard lock(mutex_);
+  return accept(status_json(*tables_.view(), source_, now_ns()));
+}
+
+Answer Controller::stats() const {
+  const std::lock_guard lock(mutex_);
+  json body = stats_json(*tables_.view(), baseline_, now_ns());
+  body["generation"] = publisher_.generation();
+  return accept(std::move(body));
+}
+
+Answer Controller::services() const {
+  const std::lock_guard lock(mutex_);
+  return accept(services_json(*tables_.view()));
+}
+
+Answer Controller::pools() const {
+  const std::lock_guard lock(mutex_);
+  return accept(pools_json(*tables_.view()));
+}
+
+Answer Controller::backends() const {
+  const std::lock_guard lock(mutex_);
+  return accept(backends_json(*tables_.view()));
+}
+
+Answer Controller::explain(std::string_view text) const {
+  const auto flow = parse_flow(text);
+  if (const auto* error = std::get_if<std::string>(&flow)) return refuse(Fault::invalid, {*error});
+  const std::lock_guard lock(mutex_);
+  return accept(explain_json(*tables_.view(), std::get<Flow>(flow), NextHops::from_tables));
+}
+
+void Controller::with_publisher(const std::function<void(Publisher&)>& work) {
+  const std::lock_guard lock(mutex_);
+  work(publisher_);
+}
+
+}  // namespace belka

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/status_json.h"
+
+#include <algorithm>
+
+#include "control/table_views.h"
+#include "control/version.h"
+
+namespace belka {
+namespace {
+
+using nlohmann::json;
+
+json queue_json(const struct tables& tables, const StatusSource::Interface& interface,
+                uint32_t queue, int64_t now_ns) {
+  const struct heartbeat& heartbeat =
+      tables.heartbeats[(interface.place % INTERFACES) * QUEUES + queue];
+  const uint64_t beat_ns = LOAD_RELAXED(heartbeat.beat_ns);
+  const int64_t age_ns = std::max<int64_t>(0, now_ns - static_cast<int64_t>(beat_ns));
+  const bool fresh = beat_ns != 0 && age_ns < HEARTBEAT_FRESH_NS;
+  const char* plane = fresh ? "dpdk" : "xdp";
+  return {{"queue", queue},
+          {"heartbeat", beat_ns == 0 ? "none"
+                        : fresh      ? "fresh"
+                                     : "stale"},
+          {"age_us", beat_ns == 0 ? json(nullptr) : json(age_ns / 1000)},
+          {"plane", interface.attached ? plane : "none"}};
+}
+
+json interface_json(const struct tables& tables, const StatusSource::Interface& interface,
+                    int64_t now_ns) {
+  json queues = json::array();
+  for (uint32_t queue = 0; queue < std::min<uint32_t>(interface.queues, QUEUES); queue++)
+    queues.push_back(queue_json(tables, interface, queue, now_ns));
+  return {{"name", interface.name},
+          {"ifindex", interface.ifindex},
+          {"mode", interface.native ? "native" : "generic"},
+          {"attached", interface.attached},
+          {"note", interface.note},
+          {"queues", std::move(queues)}};
+}
+
+json unresolved_json(const struct tables& tables, const StatusSource& source) {
+  json unresolved = json::array();
+  for (json& backend : backends_json(tables).at("backends")) {
+    if (backend.at("state") != state_name(BACKEND_UNRESOLVED)) continue;
+    const std::string reason = source.unresolved_reason(backend.at("number").get<uint16_t>());
+    unresolved.push_back({{"number", backend.at("number")},
+                          {"service", backend.at("service")},
+                          {"pool", backend.at("pool")},
+                          {"address", backend.at("address")},
+                          {"reason", reason.empty() ? "not looked for yet" : reason}});
+  }
+  return unresolved;
+}
+
+json applied_json(const StatusSource& source) {
+  const auto applied = source.applied();
+  if (!applied) return nullptr;
+  return {{"file", applied->file}, {"digest", applied->digest}, {"time_s", applied->time_s}};
+}
+
+}  // namespace
+
+json status_json(const struct tables& tables, const StatusSource& source, int64_t now_ns) {
+  json interfaces = json::array();
+  for (const StatusSource::Interface& interface : source.interfaces())
+    interfaces.push_back(interface_json(tables, interface, now_ns));
+  return {{"version", kVersion},
+          {"layout", tables.node->layout_version},
+          {"generation", tables.node->generation},
+          {"instance", source.instance()},
+          {"applied", applied_json(source)},
+          {"interfaces", std::move(interfaces)},
+          {"services", services_json(tables).at("services")},
+          {"unresolved", unresolved_json(tables, source)}};
+}
+
+}  // namespace belka
