@@ -63,6 +63,6 @@ std::unique_ptr<Executor> make_xdp_executor();
 /// Frames that make_xdp_executor takes whole: what the kernel runs (an Ethernet header at least),
 /// and what fits into one buffer.
 inline constexpr size_t kXdpLeastBytes = 14;
-inline constexpr size_t kXdpMostBytes = 3506;
+inline constexpr size_t kXdpMostBytes = 3520;
 
 }  // namespace belka
