@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 #include <tuple>
+#include <utility>
 
 #include "control/multiply_high.h"
 
@@ -67,41 +68,39 @@ void set_quotas(uint32_t slots, std::vector<Bidder>& bidders) {
   for (uint64_t i = 0; i < left_over; ++i) ++bidders[order[i]].missing;
 }
 
-// The slots that nobody has yet, one bit each, and who took the others.
+// Whose each slot is, and one bit for each that is free.
 class Slots {
  public:
   explicit Slots(uint32_t count)
-      : shift_(64 - std::countr_zero(count)), free_(std::max(count / 64, 1u), ~uint64_t{0}) {
+      : shift_(64 - std::countr_zero(count)),
+        count_(count),
+        free_(std::max(count / 64, 1u), ~uint64_t{0}),
+        owner_(count + 1, kNoBackend) {
     if (count < 64) free_[0] = (uint64_t{1} << count) - 1;
-    taken_.resize(count + 1);  // one more, for draw() to write a loss to
   }
 
-  // 1 where the drawn slot was free, else 0. Without a branch: which it is cannot be predicted.
+  // 1 where the drawn slot was free, else 0. Without a branch, since which it is cannot be
+  // predicted: a draw lost is written to a place past the end.
   uint64_t draw(uint64_t random, uint16_t backend) {
     const uint32_t slot = static_cast<uint32_t>(random >> shift_);
     uint64_t& word = free_[slot / 64];
     const uint64_t won = word >> (slot % 64) & 1;
     word ^= won << (slot % 64);
-    taken_[count_] = {slot, backend};
-    count_ += won;
+    owner_[won ? slot : count_] = backend;
     return won;
   }
 
-  std::vector<uint16_t> finish(uint16_t rest) const {
-    std::vector<uint16_t> ring(taken_.size() - 1, rest);
-    for (size_t i = 0; i < count_; ++i) ring[taken_[i].slot] = taken_[i].backend;
-    return ring;
+  std::vector<uint16_t> finish(uint16_t rest) && {
+    owner_.pop_back();
+    std::replace(owner_.begin(), owner_.end(), kNoBackend, rest);
+    return std::move(owner_);
   }
 
  private:
-  struct Taken {
-    uint32_t slot;
-    uint16_t backend;
-  };
   int shift_;
+  uint32_t count_;
   std::vector<uint64_t> free_;
-  std::vector<Taken> taken_;
-  size_t count_ = 0;
+  std::vector<uint16_t> owner_;
 };
 
 // One backend's turn in a round of quantum q (step 4 of the header); true if its quota is full
@@ -128,18 +127,18 @@ std::vector<uint16_t> build_pool_ring(const RingKey& key, uint32_t slots,
   const auto is_full = [](const Bidder& bidder) { return bidder.missing == 0; };
   std::erase_if(active, is_full);
   uint64_t weights = sum_of_weights(active);
-  Slots taken(slots);
+  Slots owners(slots);
   uint16_t last = active.front().backend;
   while (active.size() > 1) {
     const uint64_t q = std::bit_floor(weights / active.size());
     bool any_full = false;
-    for (Bidder& bidder : active) any_full |= bid(bidder, q, taken);
+    for (Bidder& bidder : active) any_full |= bid(bidder, q, owners);
     if (!any_full) continue;
     std::erase_if(active, is_full);
     weights = sum_of_weights(active);
     if (!active.empty()) last = active.front().backend;
   }
-  return taken.finish(last);
+  return std::move(owners).finish(last);
 }
 
 }  // namespace belka

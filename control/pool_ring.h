@@ -32,8 +32,8 @@ inline constexpr uint16_t kNoBackend = 0xffff;
 //     random bonus, which keeps the same backends rounded up when another one goes.)
 //  3. Draws. A backend's n-th draw (n from 1) is the slot
 //     mix(seed + n * 0x9e3779b97f4a7c15 modulo 2^64) >> (64 - log2 S). mix is the output function
-//     of SplitMix64 (Steele, Lea and Flood, 2014): z ^= z >> 30, z *= 0xbf58476d1ce4e5b9, z ^= z >>
-//     27, z *= 0x94d049bb133111eb, z ^= z >> 31.
+//     of SplitMix64 (Steele, Lea and Flood, 2014):
+//     z ^= z >> 30, z *= 0xbf58476d1ce4e5b9, z ^= z >> 27, z *= 0x94d049bb133111eb, z ^= z >> 31.
 //  4. Rounds. Active are the backends whose quota is not yet full. While more than one is active:
 //     let q be the largest power of two not above (sum of the active weights) / (number of active).
 //     Each active backend in order adds its weight to its credit (at first 0); while its credit is
