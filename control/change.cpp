@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/change.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <tuple>
+
+#include "control/build.h"
+
+namespace belka {
+namespace {
+
+constexpr const char* kRemedy =
+    "apply it in two steps, first without the services, rings or backends that are to go";
+
+// Who had a number before the change.
+struct Owner {
+  const HeldService* service = nullptr;
+  const HeldBackend* backend = nullptr;
+
+  const std::string& pool() const { return service->config.pools[backend->pool].name; }
+};
+
+class Preparer {
+ public:
+  Preparer(const TableView& tables, const Holdings& holdings, const Seed& seed,
+           const Config& wanted, uint64_t now_ns)
+      : tables_(tables),
+        holdings_(holdings),
+        seed_(seed),
+        now_ns_(now_ns),
+        owner_(BACKENDS),
+        kept_(BACKENDS) {
+    change_.wanted = wanted;
+    change_.after = holdings;
+    change_.after.services.clear();
+    for (const auto& [name, service] : holdings.services)
+      for (const HeldBackend& backend : service.backends) note_owner(service, backend);
+  }
+
+  PreparedChange prepare() {
+    const auto& services = change_.wanted.services;
+    const std::vector<SlotRange> ranges = allot_ranges();
+    for (size_t i = 0; i < services.size(); ++i)
+      if (ranges[i].slots != 0) add_service(services[i], ranges[i]);
+    if (change_.plan.faults.empty()) {
+      remove_services();
+      retire_backends();
+      retire_ranges();
+      plan_table();
+    }
+    return std::move(change_);
+  }
+
+ private:
+  using Numbers = std::vector<std::vector<uint16_t>>;  // by pool and backend
+
+  void note_owner(const HeldService& service, const HeldBackend& backend) {
+    owner_[backend.number] = {&service, &backend};
+    if (tables_.backends[backend.number].next_hop.part.state == BACKEND_READY)
+      donors_.try_emplace({backend.address, backend.mode}, backend.number);
+  }
+
+  const HeldService* held(const std::string& name) const {
+    const auto found = holdings_.services.find(name);
+    return found == holdings_.services.end() ? nullptr : &found->second;
+  }
+
+  void fault(std::string sentence) { change_.plan.faults.push_back(std::move(sentence)); }
+
+  void wait_until(uint64_t ready_ns) { change_.ready_ns = std::max(change_.ready_ns, ready_ns); }
+
+  // A range each, its own where that has the right size; the largest are placed first, so that they
+  // leave no holes.
+  std::vector<SlotRange> allot_ranges() {
+    const auto& services = change_.wanted.services;
+    std::vector<SlotRange> ranges(services.size());
+    std::vector<size_t> missing;
+    for (size_t i = 0; i < services.size(); ++i) {
+      const HeldService* before = held(services[i].name);
+      if (before != nullptr)
+        for (const SlotRange& range : before->ranges)
+          if (range.slots == services[i].slots && ranges[i].slots == 0) ranges[i] = range;
+      if (ranges[i].slots == 0) missing.push_back(i);
+    }
+    std::stable_sort(missing.begin(), missing.end(),
+                     [&](size_t a, size_t b) { return services[a].slots > services[b].slots; });
+    for (const size_t i : missing) {
+      const auto taken = change_.after.slots.take(services[i].slots, now_ns_);
+      if (!taken) {
+        fault(fmt::format(
+            "service {}: no {} slots in one piece are free beside those in use, of {} in "
+            "all; {}",
+            services[i].name, services[i].slots, static_cast<int>(SLOTS), kRemedy));
+        continue;
+      }
+      wait_until(taken->ready_ns);
+      ranges[i] = {taken->base, services[i].slots};
+    }
+    return ranges;
+  }
+
+  void add_service(const ServiceConfig& config, const SlotRange& range) {
+    const HeldService* before = held(config.name);
+    if (before != nullptr && before->whole && before->config == config) {
+      for (const HeldBackend& backend : before->backends) kept_[backend.number] = true;
+      change_.after.services.emplace(config.name, *before);
+      ++change_.plan.unchanged;
+      return;
+    }
+    const ServiceRing ring = build_service_ring(config, seed_);
+    std::copy(ring.faults.begin(), ring.faults.end(), std::back_inserter(change_.plan.faults));
+    const size_t stores_before = service_stores();
+    HeldService after;
+    after.config = config;
+    after.ranges = {range};
+    after.whole = true;
+    if (!change_.plan.faults.empty() || !number_service(before, after)) return;
+    const Numbers numbers = number_backends(before, after);
+    if (!change_.plan.faults.empty()) return;
+    std::vector<uint32_t> slots_of(BACKENDS);
+    const size_t words_before = change_.slots.size();
+    store_slots(ring, numbers, range, slots_of);
+    for (HeldBackend& backend : after.backends) backend.slots = slots_of[backend.number];
+    store_info(after, ring);
+    PlanService plan = compare_services(before, &after);
+    plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
+    count_moved(before, ring, numbers, plan);
+    plan.repair = plan.kind == PlanService::Kind::unchanged && service_stores() != stores_before;
+    note_plan(std::move(plan));
+    change_.after.services.emplace(config.name, std::move(after));
+  }
+
+  size_t service_stores() const {
+    return change_.infos.size() + change_.new_backends.size() + change_.backend_edits.size() +
+           change_.slots.size();
+  }
+
+  bool number_service(const HeldService* before, HeldService& after) {
+    if (before != nullptr) {
+      after.number = before->number;
+      return true;
+    }
+    const auto taken = change_.after.free_services.take();
+    if (!taken) {
+      fault(fmt::format("service {}: all {} service numbers are in use; {}", after.config.name,
+                        static_cast<int>(SERVICES), kRemedy));
+      return false;
+    }
+    wait_until(taken->ready_ns);
+    after.number = taken->number;
+    return true;
+  }
+
+  Numbers number_backends(const HeldService* before, HeldService& after) {
+    std::map<std::tuple<std::string, Address, ForwardMode>, const HeldBackend*> had;
+    if (before != nullptr)
+      for (const HeldBackend& backend : before->backends)
+        had.try_emplace({before->config.pools[backend.pool].name, backend.address, backend.mode},
+                        &backend);
+    const ServiceConfig& config = after.config;
+    Numbers numbers(config.pools.size());
+    for (size_t pool = 0; pool < config.pools.size(); ++pool) {
+      for (const BackendConfig& backend : config.pools[pool].backends) {
+        HeldBackend next{
+            0, static_cast<uint8_t>(pool), config.forward, backend.address, backend.weight, 0};
+        const auto found = had.find({config.pools[pool].name, backend.address, config.forward});
+        const bool done = found != had.end() ? keep_backend(*found->second, next)
+                                             : new_backend(backend, after, next);
+        if (!done) return numbers;
+        numbers[pool].push_back(next.number);
+        after.backends.push_back(next);
+      }
+    }
+    return numbers;
+  }
+
+  bool keep_backend(const HeldBackend& before, HeldBackend& next) {
+    next.number = before.number;
+    kept_[next.number] = true;
+    if (before.pool != next.pool || before.weight != next.weight)
+      change_.backend_edits.push_back({next.number, next.pool, next.weight});
+    return true;
+  }
+
+  bool new_backend(const BackendConfig& backend, const HeldService& service, HeldBackend& next) {
+    const auto taken = change_.after.free_backends.take();
+    if (!taken) {
+      fault(fmt::format("service {}: no number is free for the backend {} beside the {} in use; {}",
+                        service.config.name, backend.address.text(), static_cast<int>(BACKENDS_MAX),
+                        kRemedy));
+      return false;
+    }
+    wait_until(taken->ready_ns);
+    next.number = taken->number;
+    const auto donor = donors_.find({backend.address, next.mode});
+    change_.new_backends.push_back({next.number,
+                                    donor == donors_.end() ? uint16_t{0} : donor->second,
+                                    backend_of(backend, service.number, next.pool, next.mode)});
+    return true;
+  }
+
+  static uint16_t answer(const ServiceRing& ring, const Numbers& numbers, uint32_t slot) {
+    const uint16_t backend = ring.ring.backend_of_slot[slot];
+    return backend == kNoBackend ? 0 : numbers[ring.ring.pool_of_slot[slot]][backend];
+  }
+
+  void store_slots(const ServiceRing& ring, const Numbers& numbers, const SlotRange& range,
+                   std::vector<uint32_t>& slots_of) {
+    for (uint32_t slot = 0; slot < range.slots; ++slot) {
+      const uint16_t number = answer(ring, numbers, slot);
+      ++slots_of[number];
+      const uint32_t word = slot_settled(number);
+      if (tables_.slots[range.base + slot] != word)
+        change_.slots.push_back({range.base + slot, word});
+    }
+  }
+
+  void store_info(const HeldService& after, const ServiceRing& ring) {
+    std::vector<uint32_t> pool_slots;
+    for (const RingPool& pool : ring.pools) pool_slots.push_back(pool.slots);
+    const InfoRecord info = info_of(after.config, after.range()->base, pool_slots);
+    if (std::memcmp(&info, &tables_.service_info[after.number], sizeof info) != 0)
+      change_.infos.push_back({after.number, info});
+  }
+
+  // Over the larger of both rings: a connection's slot is its hash, cut to the ring.
+  void count_moved(const HeldService* before, const ServiceRing& ring, const Numbers& numbers,
+                   PlanService& plan) const {
+    if (before == nullptr || before->range() == nullptr) return;
+    const SlotRange old_range = *before->range();
+    const auto slots = static_cast<uint32_t>(ring.ring.pool_of_slot.size());
+    for (uint32_t i = 0; i < std::max(old_range.slots, slots); ++i) {
+      const uint32_t slot = i & (slots - 1);
+      const uint16_t number = answer(ring, numbers, slot);
+      const uint16_t old_number =
+          slot_current(tables_.slots[old_range.base + (i & (old_range.slots - 1))]);
+      const Owner& owner = owner_[old_number];
+      if (number == old_number || number == 0 || owner.backend == nullptr) continue;
+      const RingPool& pool = ring.pools[ring.ring.pool_of_slot[slot]];
+      const Address& address = pool.backends[ring.ring.backend_of_slot[slot]].address;
+      plan.slots_moved += address != owner.backend->address;
+      plan.slots_to_other_pool += pool.name != owner.pool();
+    }
+  }
+
+  void note_plan(PlanService plan) {
+    if (plan.repair) plan.kind = PlanService::Kind::changed;
+    if (plan.kind == PlanService::Kind::unchanged) {
+      ++change_.plan.unchanged;
+    } else {
+      change_.plan.services.push_back(std::move(plan));
+    }
+  }
+
+  void remove_services() {
+    for (const auto& [name, service] : holdings_.services) {
+      if (change_.after.services.contains(name)) continue;
+      change_.removed_services.push_back(service.number);
+      note_plan(compare_services(&service, nullptr));
+    }
+    change_.removed_services.insert(change_.removed_services.end(),
+                                    holdings_.stray_services.begin(),
+                                    holdings_.stray_services.end());
+    change_.after.stray_services.clear();
+  }
+
+  void retire_backends() {
+    change_.retired_backends = holdings_.stray_backends;
+    for (const auto& [name, service] : holdings_.services)
+      for (const HeldBackend& backend : service.backends)
+        if (!kept_[backend.number]) change_.retired_backends.push_back(backend.number);
+    change_.after.stray_backends.clear();
+  }
+
+  void retire_ranges() {
+    change_.retired_ranges = holdings_.stray_ranges;
+    for (const auto& [name, service] : holdings_.services) {
+      const auto after = change_.after.services.find(name);
+      for (const SlotRange& range : service.ranges)
+        if (after == change_.after.services.end() || range != *after->second.range())
+          change_.retired_ranges.push_back(range);
+    }
+    change_.after.stray_ranges.clear();
+  }
+
+  void plan_table() {
+    std::set<Address> vips;
+    std::vector<EntryRecord> wanted;
+    for (const auto& [name, service] : change_.after.services)
+      if (vips.insert(service.config.vip).second) wanted.push_back(vip_entry(service.config.vip));
+    for (const auto& [name, service] : change_.after.services)
+      wanted.push_back(entry_of(service.config, service_key(seed_, name), service.number,
+                                service.range()->base));
+    change_.entries = plan_entries(tables_.services, wanted);
+    if (!change_.entries.fault.empty()) fault(change_.entries.fault);
+  }
+
+  const TableView& tables_;
+  const Holdings& holdings_;
+  const Seed& seed_;
+  const uint64_t now_ns_;
+  std::vector<Owner> owner_;  // by number
+  std::vector<bool> kept_;    // by number: stays in use
+  std::map<std::pair<Address, ForwardMode>, uint16_t> donors_;
+  PreparedChange change_;
+};
+
+}  // namespace
+
+bool PreparedChange::empty() const {
+  return infos.empty() && new_backends.empty() && backend_edits.empty() && slots.empty() &&
+         entries.empty() && removed_services.empty() && retired_backends.empty();
+}
+
+PreparedChange prepare_change(const TableView& tables, const Holdings& holdings, const Seed& seed,
+                              const Config& wanted, uint64_t now_ns) {
+  return Preparer(tables, holdings, seed, wanted, now_ns).prepare();
+}
+
+}  // namespace belka

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "control/split_check.h"
+
+namespace belka {
+namespace {
+
+std::string endpoint_text(const ServiceConfig& service) {
+  const std::string vip = service.vip.text();
+  return fmt::format("{}:{}/{}", service.vip.family == 6 ? "[" + vip + "]" : vip,
+                     service.port == 0 ? "all" : std::to_string(service.port),
+                     service.protocol == 6 ? "tcp" : "udp");
+}
+
+std::string hash_text(const ServiceConfig& service) {
+  const uint8_t bits = source_bits(service);
+  return bits == 0 ? "five-tuple" : fmt::format("source/{}", bits);
+}
+
+std::string_view forward_text(ForwardMode mode) { return mode == ForwardMode::l2 ? "l2" : "ipip"; }
+
+std::string order_text(const ServiceConfig& service) {
+  std::string order;
+  for (const PoolConfig& pool : service.pools) order += (order.empty() ? "" : ",") + pool.name;
+  return order;
+}
+
+std::vector<std::string> compare_settings(const ServiceConfig& before, const ServiceConfig& after) {
+  std::vector<std::string> settings;
+  const auto compare = [&](std::string_view what, const auto& old_value, const auto& new_value) {
+    if (old_value != new_value)
+      settings.push_back(fmt::format("{} {} -> {}", what, old_value, new_value));
+  };
+  compare("vip", endpoint_text(before), endpoint_text(after));
+  compare("hash", hash_text(before), hash_text(after));
+  compare("slots", before.slots, after.slots);
+  compare("forward", forward_text(before.forward), forward_text(after.forward));
+  compare("pools", order_text(before), order_text(after));
+  return settings;
+}
+
+const PoolConfig* find_pool(const HeldService* service, const std::string& name) {
+  if (service == nullptr) return nullptr;
+  for (const PoolConfig& pool : service->config.pools)
+    if (pool.name == name) return &pool;
+  return nullptr;
+}
+
+void compare_backends(const PoolConfig* before, const PoolConfig* after, PlanPool& plan) {
+  std::map<Address, uint32_t> gone;
+  if (before != nullptr)
+    for (const BackendConfig& backend : before->backends) gone[backend.address] = backend.weight;
+  if (after != nullptr) {
+    for (const BackendConfig& backend : after->backends) {
+      const auto old = gone.find(backend.address);
+      if (old == gone.end()) {
+        plan.added.push_back(backend);
+        continue;
+      }
+      if (old->second != backend.weight)
+        plan.weights.push_back({backend.address, old->second, backend.weight});
+      gone.erase(old);
+    }
+  }
+  for (const auto& [address, weight] : gone) plan.removed.push_back({address, weight});
+}
+
+uint32_t slots_of(const HeldService* service, const PoolConfig* pool) {
+  if (service == nullptr || pool == nullptr) return 0;
+  return service->pool_slots(static_cast<size_t>(pool - service->config.pools.data()));
+}
+
+PlanPool compare_pools(const std::string& name, const HeldService* before,
+                       const HeldService* after) {
+  PlanPool plan;
+  plan.name = name;
+  const PoolConfig* old_pool = find_pool(before, name);
+  const PoolConfig* new_pool = find_pool(after, name);
+  if (old_pool != nullptr) plan.wanted_ppm_before = wanted_ppm(before->config, *old_pool);
+  if (new_pool != nullptr) plan.wanted_ppm_after = wanted_ppm(after->config, *new_pool);
+  plan.match = new_pool != nullptr && new_pool->match;
+  plan.slots_before = slots_of(before, old_pool);
+  plan.slots_after = slots_of(after, new_pool);
+  compare_backends(old_pool, new_pool, plan);
+  return plan;
+}
+
+bool differs(const PlanPool& pool, const HeldService* before, const HeldService* after) {
+  const PoolConfig* old_pool = find_pool(before, pool.name);
+  const PoolConfig* new_pool = find_pool(after, pool.name);
+  return old_pool == nullptr || new_pool == nullptr || old_pool->match != new_pool->match ||
+         pool.wanted_ppm_before != pool.wanted_ppm_after || pool.slots_before != pool.slots_after ||
+         !pool.added.empty() || !pool.removed.empty() || !pool.weights.empty();
+}
+
+}  // namespace
+
+PlanService compare_services(const HeldService* before, const HeldService* after) {
+  PlanService plan;
+  plan.name = (after != nullptr ? after : before)->config.name;
+  plan.slots_before = before != nullptr ? before->config.slots : 0;
+  plan.slots_after = after != nullptr ? after->config.slots : 0;
+  if (after != nullptr)
+    for (const PoolConfig& pool : after->config.pools)
+      plan.pools.push_back(compare_pools(pool.name, before, after));
+  if (before != nullptr)
+    for (const PoolConfig& pool : before->config.pools)
+      if (find_pool(after, pool.name) == nullptr)
+        plan.pools.push_back(compare_pools(pool.name, before, after));
+  if (before == nullptr || after == nullptr) {
+    plan.kind = before == nullptr ? PlanService::Kind::added : PlanService::Kind::removed;
+    return plan;
+  }
+  plan.settings = compare_settings(before->config, after->config);
+  const bool is_changed =
+      !plan.settings.empty() ||
+      std::any_of(plan.pools.begin(), plan.pools.end(),
+                  [&](const PlanPool& pool) { return differs(pool, before, after); });
+  plan.kind = is_changed ? PlanService::Kind::changed : PlanService::Kind::unchanged;
+  return plan;
+}
+
+uint32_t Plan::slots_moved() const {
+  uint32_t moved = 0;
+  for (const PlanService& service : services) moved += service.slots_moved;
+  return moved;
+}
+
+}  // namespace belka

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "control/config.h"
+#include "control/holdings.h"
+
+namespace belka {
+
+// What a change would do to one pool. A pool that is new has 0 slots before, one that goes has 0
+// after.
+struct PlanPool {
+  struct Weight {
+    Address address;
+    uint32_t before, after;
+    bool operator==(const Weight&) const = default;
+  };
+
+  std::string name;
+  uint64_t wanted_ppm_before = 0, wanted_ppm_after = 0;  // match and prod's rest resolved
+  bool match = false;                                    // after
+  uint32_t slots_before = 0, slots_after = 0;
+  std::vector<BackendConfig> added, removed;
+  std::vector<Weight> weights;
+};
+
+// What a change would do to one service.
+struct PlanService {
+  enum class Kind : uint8_t { unchanged, added, removed, changed };
+
+  std::string name;
+  Kind kind = Kind::unchanged;
+  std::vector<std::string> settings;  // `slots 65536 -> 131072`
+  std::vector<PlanPool> pools;        // all, in the new order; those that go come last
+  uint32_t slots_before = 0, slots_after = 0;
+
+  // Slots that answered one address before and answer another after; and those of them, or of the
+  // others, that change pool. Where the ring changes its size, counted in slots of the larger one.
+  // A service that comes or goes moves nothing.
+  uint32_t slots_moved = 0, slots_to_other_pool = 0;
+
+  // Slot words that are stored: as many as slots_moved, but for a new or resized ring, a new
+  // forwarding mode (new backend numbers), and the repair of a publish that was cut off.
+  uint32_t words = 0;
+  bool repair = false;  // the same configuration, but the tables do not hold all of it
+};
+
+struct Plan {
+  std::vector<PlanService> services;  // that change; in the wanted order, those that go come last
+  uint32_t unchanged = 0;             // the number of the others
+  std::vector<std::string> faults;    // whole sentences: why it cannot be published
+
+  bool empty() const { return services.empty(); }
+  uint32_t slots_moved() const;
+
+  // For people, lines with an end each.
+  std::string text() const;
+
+  // {"unchanged", "slots_moved", "faults", "services": [{"name", "change", "settings",
+  //  "slots": {"before", "after"}, "slots_moved", "slots_to_other_pool", "words", "repair",
+  //  "pools":
+  //  [{"name", "wanted_ppm": {"before", "after"}, "match", "slots": {"before", "after"}, "added":
+  //  [{"address", "weight"}], "removed": [...], "weights": [{"address", "before", "after"}]}]}]}
+  nlohmann::json to_json() const;
+};
+
+// Everything but the counts of slots moved and of words. Either may be null, not both.
+PlanService compare_services(const HeldService* before, const HeldService* after);
+
+}  // namespace belka

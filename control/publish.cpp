@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/publish.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "control/error.h"
+
+namespace belka {
+namespace {
+
+using RouteWord = uint64_t __attribute__((may_alias));
+
+static_assert(offsetof(BackendRecord, mtu) == offsetof(BackendRecord, source_mac) + 6);
+
+// The source MAC and the MTU stand side by side, and are stored as one word.
+uint64_t source_word(const Route& route) {
+  uint64_t word = uint64_t{route.mtu} << 48;
+  std::memcpy(&word, route.source_mac.data(), route.source_mac.size());
+  return word;
+}
+
+next_hop hop_of(const std::optional<Route>& route, uint8_t mode) {
+  next_hop hop{};
+  hop.part.mode = mode;
+  hop.part.state = route ? BACKEND_READY : BACKEND_UNRESOLVED;
+  if (route) std::copy(route->next_hop_mac.begin(), route->next_hop_mac.end(), hop.part.mac);
+  return hop;
+}
+
+bool same_way(const BackendRecord& record, const Route& route) {
+  return *reinterpret_cast<const RouteWord*>(record.source_mac) == source_word(route) &&
+         std::memcmp(record.outer_source, route.outer_source.bytes.data(), 16) == 0 &&
+         record.ifindex == route.ifindex;
+}
+
+}  // namespace
+
+PublishHooks machine_hooks() {
+  return {
+      .now_ns =
+          [] {
+            const auto since = std::chrono::steady_clock::now().time_since_epoch();
+            return static_cast<uint64_t>(
+                std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+          },
+      .sleep = [](uint64_t ns) { std::this_thread::sleep_for(std::chrono::nanoseconds(ns)); },
+      .before_each_store = {},
+  };
+}
+
+Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
+    : tables_(*tables.view()),
+      seed_(seed),
+      hooks_(std::move(hooks)),
+      stores_(hooks_.before_each_store),
+      resting_(1),
+      holdings_(read_holdings(tables_, hooks_.now_ns(), resting_.front())),
+      in_force_(config_of(holdings_)) {}
+
+Plan Publisher::plan(const Config& wanted) const {
+  return prepare_change(tables_, holdings_, seed_, wanted, hooks_.now_ns()).plan;
+}
+
+PreparedChange Publisher::prepare(const Config& wanted) const {
+  PreparedChange change = prepare_change(tables_, holdings_, seed_, wanted, hooks_.now_ns());
+  if (!change.plan.faults.empty()) throw Error(change.plan.faults.front());
+  change.commits = commits_;
+  return change;
+}
+
+uint64_t Publisher::commit(PreparedChange& change) {
+  if (change.commits != commits_)
+    throw std::logic_error("a prepared change is good for one commit, until the next");
+  ++commits_;
+  if (!change.empty()) {
+    const uint64_t now_ns = hooks_.now_ns();
+    if (now_ns < change.ready_ns) hooks_.sleep(change.ready_ns - now_ns);
+    store_change(change);
+    rest(change);
+  }
+  // Exchanged, so that the old ones are taken apart with the change and not here.
+  std::swap(holdings_, change.after);
+  std::swap(in_force_, change.wanted);
+  collect();
+  return generation();
+}
+
+uint64_t Publisher::publish(const Config& wanted) {
+  PreparedChange change = prepare(wanted);
+  return commit(change);
+}
+
+uint64_t Publisher::generation() const { return LOAD_RELAXED(tables_.node->generation); }
+
+std::vector<BackendRef> Publisher::backends() const {
+  std::vector<BackendRef> refs;
+  for (const auto& [name, service] : holdings_.services) {
+    for (const HeldBackend& backend : service.backends) {
+      const next_hop hop{.word = LOAD_RELAXED(tables_.backends[backend.number].next_hop.word)};
+      refs.push_back({backend.number, service.number, name, service.config.pools[backend.pool].name,
+                      backend.address, backend.mode, backend.weight, hop.part.state,
+                      backend.slots});
+    }
+  }
+  std::sort(refs.begin(), refs.end(),
+            [](const BackendRef& a, const BackendRef& b) { return a.number < b.number; });
+  return refs;
+}
+
+bool Publisher::set_route(uint16_t backend, const std::optional<Route>& route) {
+  BackendRecord& record = tables_.backends[backend];
+  const uint8_t state = record.next_hop.part.state;
+  if (backend == 0 || state == BACKEND_FREE || record.retired != 0) return false;
+  const uint8_t mode = record.next_hop.part.mode;
+  if (route && !same_way(record, *route)) {
+    // Not ready while the fields change: forward_check loads the word first.
+    stores_.update(record.next_hop.word, hop_of(std::nullopt, mode).word);
+    stores_.update(*reinterpret_cast<RouteWord*>(record.source_mac), source_word(*route));
+    stores_.update_words(record.outer_source, route->outer_source.bytes.data(), 16);
+    stores_.update(record.ifindex, route->ifindex);
+  }
+  // Pairs with forward_check's load of the word: MAC, state and mode together.
+  stores_.update(record.next_hop.word, hop_of(route, mode).word);
+  return true;
+}
+
+}  // namespace belka

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/change.h"
+#include "control/config.h"
+#include "control/plan.h"
+#include "control/seed.h"
+#include "control/stores.h"
+#include "dataplane/tables.h"
+
+namespace belka {
+
+// The way to a backend, as the kernel's routes and neighbours say.
+struct Route {
+  std::array<uint8_t, 6> next_hop_mac{};
+  std::array<uint8_t, 6> source_mac{};
+  uint32_t ifindex = 0;
+  uint16_t mtu = 0;  // bytes of IP packet
+  Address outer_source;
+};
+
+struct BackendRef {
+  uint16_t number = 0;
+  uint16_t service = 0;
+  std::string service_name;
+  std::string pool;
+  Address address;
+  ForwardMode mode = ForwardMode::l2;
+  uint32_t weight = 0;
+  uint8_t state = 0;   // enum backend_state
+  uint32_t slots = 0;  // that name it
+};
+
+// The machine, as far as publishing needs it; tests have one of their own.
+struct PublishHooks {
+  std::function<uint64_t()> now_ns;        // never 0, never backwards
+  std::function<void(uint64_t ns)> sleep;  // at least so long
+  std::function<void()>
+      before_each_store;  // may throw: then that is where the publisher was killed
+};
+PublishHooks machine_hooks();
+
+// Writes the shared tables: the one writer of all but counters, heartbeats and interfaces. What it
+// knows it has from the tables themselves, so a new one on the same tables goes on where the last
+// was stopped, after whichever store that was; publishing once repairs what it left half done.
+//
+// Each change is a sequence of single stores, in an order in which a plane that reads at any moment
+// finds each service whole (control/commit.cpp). What is unlinked keeps its bytes for kGraceNs
+// (control/allocate.h).
+//
+// Threads: none. The caller locks. No call blocks, but commit and publish where everything that is
+// free still rests: for kGraceNs at most, twice.
+class Publisher {
+ public:
+  Publisher(Tables& tables, const Seed& seed, PublishHooks hooks = machine_hooks());
+
+  // What publish would do, word by word; why it cannot is in its faults. Stores nothing, throws
+  // nothing but std::bad_alloc.
+  Plan plan(const Config& wanted) const;
+
+  // publish in two steps: all the computing, then nothing but stores. Throws Error where the change
+  // cannot be had (plan().faults), before any store. A prepared change is good for one commit,
+  // until the next; another is a std::logic_error.
+  PreparedChange prepare(const Config& wanted) const;
+  uint64_t commit(PreparedChange& change);
+
+  // Returns the generation, which grows by one if anything was stored.
+  uint64_t publish(const Config& wanted);
+
+  const Config& in_force() const { return in_force_; }
+  uint64_t generation() const;
+
+  // All that are in force, by number.
+  std::vector<BackendRef> backends() const;
+
+  // The way to a backend, or nullopt where there is none now. False, and nothing is stored, where
+  // no backend in force has this number. A backend keeps its way over publishes; a new one takes
+  // over that of another with the same address and mode, or is unresolved.
+  bool set_route(uint16_t backend, const std::optional<Route>& route);
+
+  // Blanks what was unlinked and has rested. commit does it at its end; to be called now and then.
+  void collect();
+
+ private:
+  void store_change(const PreparedChange& change);
+  void store_infos(const PreparedChange& change);
+  void store_pool_slots(const PreparedChange& change);
+  void store_backends(const PreparedChange& change);
+  void store_backend(const NewBackend& backend);
+  void remove_services(const PreparedChange& change);
+  void rest(PreparedChange& change);
+  void blank(const Resting& rested);
+
+  const TableView& tables_;
+  const Seed seed_;
+  const PublishHooks hooks_;
+  Stores stores_;
+  std::vector<Resting> resting_;  // before holdings_, which fills it
+  Holdings holdings_;
+  Config in_force_;
+  uint64_t commits_ = 0;
+};
+
+}  // namespace belka

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <optional>
+
+#include "control/siphash.h"
+#include "control/table_values.h"
+
+namespace belka {
+namespace {
+
+struct Found {
+  uint16_t number;
+  ServiceConfig config;
+  std::optional<choice> entry;  // what a packet for it finds
+};
+
+std::map<std::string, Found> find_services(const TableView& tables) {
+  std::map<std::string, Found> services;
+  for (uint16_t number = 0; number < SERVICES; ++number) {
+    const InfoRecord& info = tables.service_info[number];
+    if (info.name[0] == 0) continue;
+    Found found{number, config_of(info), std::nullopt};
+    const TableKey key = key_of(found.config);
+    choice entry{};
+    if (service_find(&tables, &key, &entry)) found.entry = entry;
+    services.emplace(found.config.name, found);
+  }
+  return services;
+}
+
+bool in_use(const BackendRecord& record) {
+  return record.next_hop.part.state != BACKEND_FREE && record.retired == 0;
+}
+
+std::string pool_name(const Found& service, const BackendRecord& record) {
+  return record.pool < service.config.pools.size() ? service.config.pools[record.pool].name
+                                                   : "none";
+}
+
+std::string slot_text(const TableView& tables, const Found& service, uint32_t slot) {
+  const BackendRecord& record = tables.backends[slot_current(slot)];
+  if (slot != slot_settled(slot_current(slot))) return fmt::format("unsettled {:08x}", slot);
+  if (!in_use(record)) return "none";
+  return fmt::format("{} {}", pool_name(service, record), address_of(record).text());
+}
+
+void write_entry(const TableView& tables, const Found& service,
+                 std::back_insert_iterator<std::string> out) {
+  if (!service.entry) {
+    fmt::format_to(out, " not reachable\n");
+    return;
+  }
+  const choice& entry = *service.entry;
+  fmt::format_to(out, " own {} key {:016x}{:016x} source {} slots {}\n",
+                 entry.service == service.number, entry.hash_key[0], entry.hash_key[1],
+                 entry.source_bits, entry.slot_mask + 1);
+  std::map<uint32_t, std::string> texts;
+  for (uint32_t i = 0; i <= entry.slot_mask; ++i) {
+    const uint32_t slot = LOAD_RELAXED(*slot_at(&tables, entry.slot_base + i));
+    std::string& text = texts[slot];
+    if (text.empty()) text = slot_text(tables, service, slot);
+    fmt::format_to(out, "{}\n", text);
+  }
+}
+
+void write_backends(const TableView& tables, const Found& service,
+                    std::back_insert_iterator<std::string> out) {
+  std::vector<std::string> lines;
+  for (uint32_t number = 1; number <= BACKENDS_MAX; ++number) {
+    const BackendRecord& record = tables.backends[number];
+    if (!in_use(record) || record.service != service.number) continue;
+    lines.push_back(fmt::format("{} {} weight {} mode {}\n", pool_name(service, record),
+                                address_of(record).text(), record.weight,
+                                record.next_hop.part.mode));
+  }
+  std::sort(lines.begin(), lines.end());
+  for (const std::string& line : lines) fmt::format_to(out, "{}", line);
+}
+
+void write_vips(const TableView& tables, std::back_insert_iterator<std::string> out) {
+  std::vector<std::string> lines;
+  for (uint32_t place = 0; place < SERVICE_TABLE; ++place) {
+    const EntryRecord& entry = tables.services[place];
+    const auto family = static_cast<uint8_t>(entry.port_protocol_family >> 24);
+    if (family != 4 && family != 6) continue;
+    lines.push_back(fmt::format("{} {:06x}\n", from_wire(entry.vip, family).text(),
+                                entry.port_protocol_family & 0xffffff));
+  }
+  std::sort(lines.begin(), lines.end());
+  for (const std::string& line : lines) fmt::format_to(out, "{}", line);
+}
+
+}  // namespace
+
+std::string tables_digest(const Tables& tables) {
+  const TableView& view = *tables.view();
+  std::string text;
+  const auto out = std::back_inserter(text);
+  write_vips(view, out);
+  for (const auto& [name, service] : find_services(view)) {
+    const InfoRecord& info = view.service_info[service.number];
+    fmt::format_to(out, "service {} mode {}\n", name, info.mode);
+    for (size_t i = 0; i < service.config.pools.size(); ++i)
+      fmt::format_to(out, "pool {} share {} match {} slots {}\n", service.config.pools[i].name,
+                     info.pool[i].share_ppm, info.pool[i].match, info.pool[i].slots);
+    write_backends(view, service, out);
+    write_entry(view, service, out);
+  }
+  return fmt::format("{:016x}", siphash24({}, text));
+}
+
+std::vector<std::string> tables_faults(const Tables& tables) {
+  const TableView& view = *tables.view();
+  std::vector<std::string> faults;
+  for (const auto& [name, service] : find_services(view)) {
+    if (!service.entry || service.entry->service != service.number) {
+      faults.push_back(fmt::format("service {}: its VIP and port do not lead to it", name));
+      continue;
+    }
+    uint32_t bad = 0;
+    for (uint32_t i = 0; i <= service.entry->slot_mask; ++i) {
+      const uint32_t slot = LOAD_RELAXED(*slot_at(&view, service.entry->slot_base + i));
+      const BackendRecord& record = view.backends[slot_current(slot)];
+      bad += !in_use(record) || record.service != service.number;
+    }
+    if (bad != 0)
+      faults.push_back(fmt::format("service {}: {} slots name no backend of it", name, bad));
+  }
+  return faults;
+}
+
+}  // namespace belka
