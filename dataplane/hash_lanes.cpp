@@ -10,25 +10,27 @@ using Vector128 = uint64_t __attribute__((vector_size(16), may_alias));
 using Vector256 = uint64_t __attribute__((vector_size(32), may_alias));
 using Vector512 = uint64_t __attribute__((vector_size(64), may_alias));
 
-// A macro, because the vectors of a function or template are taken apart for the target it stands
-// in before it can be inlined into another.
-#define HASH_LANES_BODY(Vector, words)                                         \
-  constexpr uint32_t kAtOnce = sizeof(Vector) / sizeof(uint64_t);              \
-  for (uint32_t lane = 0; lane < lanes.count; lane += kAtOnce) {               \
-    Vector v[4];                                                               \
-    SIPHASH_BEGIN(v, *reinterpret_cast<const Vector*>(&lanes.key[0][lane]),    \
-                  *reinterpret_cast<const Vector*>(&lanes.key[1][lane]));      \
-    for (uint32_t i = 0; i < (words); i++) {                                   \
-      SIPHASH_WORD(v, *reinterpret_cast<const Vector*>(&lanes.word[i][lane])); \
-    }                                                                          \
-    SIPHASH_END(v, *reinterpret_cast<Vector*>(&lanes.hash[lane]));             \
+// Macros, because the vectors of a function or template are taken apart for the
+// target it stands in before it can be inlined into another.
+#define HASH_LANES_WORD(Vector, words) \
+  SIPHASH_WORD(v, *reinterpret_cast<const Vector*>(&(words)[lane]))
+
+#define HASH_LANES_FUNCTION(name, Vector, attributes, addresses)                            \
+  attributes void name(HashLanes& lanes, uint32_t count) {                                  \
+    constexpr uint32_t kAtOnce = sizeof(Vector) / sizeof(uint64_t);                         \
+    for (uint32_t lane = 0; lane < count; lane += kAtOnce) {                                \
+      Vector v[4];                                                                          \
+      SIPHASH_BEGIN(v, *reinterpret_cast<const Vector*>(&lanes.key[0][lane]),               \
+                    *reinterpret_cast<const Vector*>(&lanes.key[1][lane]));                 \
+      for (uint32_t i = 0; i < (addresses); i++) HASH_LANES_WORD(Vector, lanes.address[i]); \
+      HASH_LANES_WORD(Vector, lanes.last);                                                  \
+      SIPHASH_END(v, *reinterpret_cast<Vector*>(&lanes.hash[lane]));                        \
+    }                                                                                       \
   }
 
-#define HASH_LANES_VERSION(bits, attributes)                                                   \
-  attributes void ipv4_in_##bits##_bits(HashLanes& lanes){HASH_LANES_BODY(                     \
-      Vector##bits, kHashWordsIpv4)} attributes void ipv6_in_##bits##_bits(HashLanes& lanes) { \
-    HASH_LANES_BODY(Vector##bits, kHashWordsIpv6)                                              \
-  }
+#define HASH_LANES_VERSION(bits, attributes)                              \
+  HASH_LANES_FUNCTION(ipv4_in_##bits##_bits, Vector##bits, attributes, 1) \
+  HASH_LANES_FUNCTION(ipv6_in_##bits##_bits, Vector##bits, attributes, 4)
 
 HASH_LANES_VERSION(128, )
 HASH_LANES_VERSION(256, __attribute__((target("avx2"))))
@@ -65,8 +67,8 @@ std::span<const HashLanesVersion> hash_lanes_versions() {
   return versions;
 }
 
-void hash_lanes_ipv4(HashLanes& lanes) { best.ipv4(lanes); }
+void hash_lanes_ipv4(HashLanes& lanes, uint32_t count) { best.ipv4(lanes, count); }
 
-void hash_lanes_ipv6(HashLanes& lanes) { best.ipv6(lanes); }
+void hash_lanes_ipv6(HashLanes& lanes, uint32_t count) { best.ipv6(lanes, count); }
 
 }  // namespace belka
