@@ -90,7 +90,7 @@ class BurstExecutor : public Executor {
     const std::vector<rte_mbuf*> taken(burst_->transmit, burst_->transmit + sent);
     std::vector<Outcome> now;
     for (size_t i = 0; i < frames.size(); i++) {
-      now.push_back(outcome(static_cast<enum verdict>(burst_->verdict[i]), mbufs[i]));
+      now.push_back(outcome(verdict_of(mbufs[i]), mbufs[i]));
     }
     burst_finish(*burst_, &tables()->counters[0], sent);
     for (rte_mbuf* mbuf : taken) rte_pktmbuf_free(mbuf);
@@ -101,6 +101,16 @@ class BurstExecutor : public Executor {
       if (!buffers[i].freed) throw Error("a packet was never freed");
       outcomes.push_back(std::move(now[i]));
     }
+  }
+
+  /// Passages do not stand in the order of arrival.
+  enum verdict verdict_of(const rte_mbuf* mbuf) const {
+    for (uint32_t i = 0; i < kBurstPackets; i++) {
+      if (i >= burst_->found && i < burst_->strangers) continue;
+      const Passage& passage = burst_->passage[i];
+      if (passage.mbuf == mbuf) return static_cast<enum verdict>(passage.verdict);
+    }
+    throw Error("a packet has got lost in its burst");
   }
 
   static Outcome outcome(enum verdict verdict, const rte_mbuf* mbuf) {
