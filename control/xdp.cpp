@@ -57,6 +57,9 @@ std::vector<Link> Xdp::find(const std::string& pins, const std::vector<std::stri
     throw Error(fmt::format("--interface names {} interfaces, at most {} are allowed", names.size(),
                             static_cast<int>(INTERFACES)));
   }
+  if (names.empty()) {
+    throw Error(fmt::format("no --interface is given: it takes one or more of {}", names_of(links)));
+  }
   const auto own = own_programs(pins);
   std::vector<Link> found;
   for (const std::string& name : names) {

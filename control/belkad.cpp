@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control daemon: flags, signals, and a Daemon between them.
+#include <gflags/gflags.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "control/daemon.h"
+#include "control/error.h"
+#include "control/interface_list.h"
+#include "control/quote.h"
+#include "control/version.h"
+
+DEFINE_string(config, "", "the configuration to apply, unless it is as it was when last loaded");
+DEFINE_string(interface, "",
+              "interfaces to attach to, with commas between them; may be given several times");
+DEFINE_string(pins, "/sys/fs/bpf/belka", "directory in a bpffs for the tables and links");
+DEFINE_string(socket, "/run/belka/belkad.sock", "Unix socket of the API, for belkactl");
+DEFINE_string(state, "/var/lib/belka", "directory where it keeps what is applied");
+DEFINE_string(log_level, "info", "trace, debug, info, warning, error, critical or off");
+DEFINE_bool(require_native, false, "refuse an interface whose driver has no native XDP");
+DEFINE_bool(uninstall, false, "detach all programs of --pins, remove the pins, and end");
+DECLARE_bool(help);
+DECLARE_bool(helpshort);
+
+namespace {
+
+constexpr const char* kUsage =
+    "the control daemon of Belka: publishes the tables, attaches the XDP program, serves "
+    "belkactl.\n"
+    "\n"
+    "  belkad --config=FILE --interface=IF[,IF...] [FLAG...]\n"
+    "  belkad --uninstall [--pins=DIRECTORY]\n"
+    "\n"
+    "On SIGTERM or SIGINT it ends and leaves everything attached: packets are split as before, "
+    "and\n"
+    "the next start goes on from there. Only --uninstall takes the programs and tables away.";
+
+using belka::Error;
+
+// gflags keeps the last of several --interface; here all count.
+std::vector<std::string> read_flags(int argc, char** argv) {
+  gflags::SetUsageMessage(kUsage);
+  gflags::SetVersionString(belka::kVersion);
+  std::vector<std::string> interfaces = belka::interfaces_on_command_line(argc, argv);
+  gflags::ParseCommandLineNonHelpFlags(&argc, &argv, true);
+  if (FLAGS_help || FLAGS_helpshort) {
+    gflags::ShowUsageWithFlagsRestrict("belkad", "control/belkad");
+    std::exit(0);
+  }
+  gflags::HandleCommandLineHelpFlags();
+  if (argc > 1) {
+    throw Error("unknown argument " + belka::quote(argv[1]) +
+                ": belkad takes flags alone, see belkad --help");
+  }
+  return interfaces;
+}
+
+void set_up_log() {
+  auto logger = spdlog::stderr_logger_mt("belkad");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
+  const auto level = spdlog::level::from_str(FLAGS_log_level);
+  if (level == spdlog::level::off && FLAGS_log_level != "off") {
+    throw Error("unknown --log_level=" + belka::quote(FLAGS_log_level) +
+                ": allowed are trace, debug, info, warning, error, critical and off");
+  }
+  logger->set_level(level);
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+// Signals are read from a descriptor, by the one loop; threads made later inherit the block.
+int block_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, number);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  const int fd = signalfd(-1, &ends, SFD_CLOEXEC);
+  if (fd < 0) throw Error("cannot make a signalfd");
+  return fd;
+}
+
+void run(int argc, char** argv) {
+  const std::vector<std::string> interfaces = read_flags(argc, argv);
+  set_up_log();
+  if (FLAGS_uninstall) {
+    belka::uninstall(FLAGS_pins);
+    spdlog::info("{} is taken away; {} stays", FLAGS_pins, FLAGS_state);
+    return;
+  }
+  const int signals = block_signals();
+  belka::Daemon daemon({.config = FLAGS_config,
+                        .interfaces = interfaces,
+                        .pins = FLAGS_pins,
+                        .socket = FLAGS_socket,
+                        .state = FLAGS_state,
+                        .require_native = FLAGS_require_native});
+  spdlog::info("belkad is ready");
+  daemon.run(signals);
+  spdlog::info("belkad ends; the XDP programs stay attached and split on");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(argc, argv);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "belkad: %s\n", error.what());
+    return 1;
+  }
+}

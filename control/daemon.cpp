@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/daemon.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "control/bpf_log.h"
+#include "control/error.h"
+#include "control/rights.h"
+#include "control/seed.h"
+
+namespace belka {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long a change waits for the MACs of backends that it brings. A machine on the link answers
+// within a millisecond; one that is dead holds a change up no longer than this.
+constexpr milliseconds kPatience{100};
+constexpr milliseconds kCollectEvery{1000};
+
+std::string read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  if (!stream || !(text << stream.rdbuf())) {
+    throw Error(fmt::format("cannot read --config={}: {}", path,
+                            errno != 0 ? std::strerror(errno) : "it is empty"));
+  }
+  return text.str();
+}
+
+Config parse_or_throw(const std::string& text, const std::string& path) {
+  ConfigResult result = parse_config(text, path);
+  if (result.config) return std::move(*result.config);
+  std::string errors;
+  for (const ConfigError& error : result.errors) {
+    errors += (errors.empty() ? "" : "\nbelkad: ") + error.text();
+  }
+  throw Error(errors);
+}
+
+std::set<uint32_t> ifindexes(const std::vector<Link>& links) {
+  std::set<uint32_t> numbers;
+  for (const Link& link : links) numbers.insert(link.ifindex);
+  return numbers;
+}
+
+// Takes back a directory and tables that were made, unless the start came to its end.
+class Undo {
+ public:
+  explicit Undo(std::string pins) : pins_(std::move(pins)) {}
+  Undo(const Undo&) = delete;
+  Undo& operator=(const Undo&) = delete;
+  ~Undo() {
+    if (tables_) remove_table_pins(pins_);
+    if (directory_) (void)rmdir(pins_.c_str());
+  }
+  void made_directory(bool made) { directory_ = made; }
+  void made_tables(bool made) { tables_ = made; }
+  void keep() { directory_ = tables_ = false; }
+
+ private:
+  std::string pins_;
+  bool directory_ = false;
+  bool tables_ = false;
+};
+
+}  // namespace
+
+struct Daemon::Start {
+  Config config;
+  std::string why;
+  bool seed_is_known = false;  // it made the rings that are in force, so it must not be made anew
+  bool leave_tables = false;   // nothing is to be published
+};
+
+Daemon::Daemon(DaemonOptions options) : options_(std::move(options)) {
+  require_rights();
+  raise_memory_limit();
+  keep_bpf_messages();
+  set_up();
+}
+
+Daemon::~Daemon() { api_.reset(); }
+
+void Daemon::set_up() {
+  std::optional<Config> file;
+  std::string digest;
+  if (!options_.config.empty()) {
+    const std::string text = read_file(options_.config);
+    file = parse_or_throw(text, options_.config);
+    digest = digest_of(text);
+  }
+  Undo undo(options_.pins);
+  undo.made_directory(prepare_pins(options_.pins));
+  lock_ = std::make_unique<InstanceLock>(options_.pins);
+  const std::vector<Link> links = Xdp::find(options_.pins, options_.interfaces, Netlink().links());
+  state_ = std::make_unique<State>(options_.state);
+  maps_ = std::make_unique<PinnedMaps>(PinnedMaps::open_or_create(options_.pins));
+  undo.made_tables(maps_->created());
+  neighbours_ = std::make_unique<Neighbours>(maps_->tables().view());
+  neighbours_->set_attached(ifindexes(links));
+  begin(choose_start(file, digest));
+  xdp_ = std::make_unique<Xdp>(options_.pins, *maps_, options_.require_native);
+  xdp_->attach(links);
+  wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  controller_ = std::make_unique<Controller>(maps_->tables(), *publisher_, *this,
+                                             [this](const Config& config) { persist(config); });
+  api_ = std::make_unique<Api>(*controller_, options_.socket);
+  undo.keep();
+}
+
+// The file as it is now is applied where it is another than the one that was loaded last; else what
+// an operator changed since then goes on.
+Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std::string& digest) {
+  std::optional<State::Saved> saved;
+  try {
+    saved = state_->load();
+  } catch (const Error& error) {
+    if (!file && maps_->created()) throw;
+    spdlog::error("{}: going on without it", error.what());
+  }
+  if (saved) {
+    loaded_digest_ = saved->loaded_digest;
+    applied_ = Applied{state_->file(), saved->digest, saved->time_s};
+  }
+  const auto known = [&](const Config& config) {
+    return !maps_->created() && saved && saved->config.seed_file == config.seed_file;
+  };
+  if (file && (!saved || saved->loaded_digest != digest)) {
+    loaded_digest_ = digest;
+    return {*file, fmt::format("{} is {}: applied", options_.config, saved ? "changed" : "new"),
+            known(*file)};
+  }
+  if (saved) {
+    const std::string from = maps_->created() ? "there were no tables" : "the tables are there";
+    const std::string why =
+        file ? fmt::format("{} is as it was last loaded", options_.config) : "no --config";
+    return {saved->config,
+            fmt::format("{}, {}: what was applied last ({}) goes on", from, why, state_->file()),
+            known(saved->config)};
+  }
+  return {{},
+          maps_->created() ? "no --config, and nothing was applied yet: no services"
+                           : "no --config: what is in the tables goes on",
+          false,
+          !maps_->created()};
+}
+
+void Daemon::begin(const Start& start) {
+  spdlog::info("{}", start.why);
+  seed_file_ = start.config.seed_file;
+  const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
+  publisher_ = std::make_unique<Publisher>(maps_->tables(), seed);
+  if (!start.leave_tables) {
+    PreparedChange change = publisher_->prepare(start.config);
+    persist(start.config);
+    const uint64_t before = publisher_->generation();
+    const uint64_t generation = publisher_->commit(change);
+    spdlog::info("generation {}: {} services{}", generation, start.config.services.size(),
+                 generation == before ? ", as they were" : "");
+  }
+  neighbours_->follow(*publisher_);
+  published_ = false;
+}
+
+// Before a change is published: a crash in between finishes it at the next start.
+void Daemon::persist(const Config& config) {
+  const std::string digest = state_->save(config, loaded_digest_);
+  applied_ = Applied{state_->file(), digest, std::time(nullptr)};
+  neighbours_->prepare(config, kPatience);
+  published_ = true;
+  const uint64_t one = 1;
+  if (wake_) (void)!write(wake_.get(), &one, sizeof one);
+}
+
+void Daemon::run(int signal_fd) {
+  std::array<pollfd, 3> events = {
+      pollfd{signal_fd, POLLIN, 0}, {neighbours_->fd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+  auto next_tick = Neighbours::Clock::now();
+  while (true) {
+    const auto left = std::chrono::ceil<milliseconds>(next_tick - Neighbours::Clock::now());
+    if (poll(events.data(), events.size(), std::max(0, static_cast<int>(left.count()))) < 0 &&
+        errno != EINTR) {
+      throw Error(fmt::format("cannot wait for events: {}", std::strerror(errno)));
+    }
+    if (events[0].revents != 0) return;
+    uint64_t count = 0;
+    if (events[2].revents != 0) (void)!read(wake_.get(), &count, sizeof count);
+    const auto now = Neighbours::Clock::now();
+    controller_->with_publisher([&](Publisher& publisher) {
+      follow_kernel(publisher);
+      if (now < next_tick) return;
+      neighbours_->tick(publisher, now);
+      next_tick = now + Neighbours::kTick;
+      if (now < next_collect_) return;
+      publisher.collect();
+      next_collect_ = now + kCollectEvery;
+    });
+  }
+}
+
+void Daemon::follow_kernel(Publisher& publisher) {
+  if (std::exchange(published_, false)) neighbours_->follow(publisher);
+  neighbours_->handle_events(publisher);
+  const auto changed = neighbours_->take_links();
+  if (changed.empty()) return;
+  for (const auto& [link, gone] : changed) xdp_->link_changed(link, gone);
+  std::set<uint32_t> attached;
+  for (const Xdp::Interface& each : xdp_->interfaces()) {
+    if (each.ifindex != 0) attached.insert(each.ifindex);
+  }
+  neighbours_->set_attached(std::move(attached));
+}
+
+std::vector<StatusSource::Interface> Daemon::interfaces() const {
+  std::vector<Interface> all;
+  for (const Xdp::Interface& each : xdp_->interfaces()) {
+    all.push_back({each.name, each.ifindex, each.queues, each.place, Xdp::attached(each),
+                   each.native, each.note});
+  }
+  return all;
+}
+
+std::string Daemon::unresolved_reason(uint16_t backend) const {
+  return neighbours_->reason(backend);
+}
+
+void uninstall(const std::string& pins) {
+  require_rights();
+  keep_bpf_messages();
+  if (!std::filesystem::is_directory(pins)) {
+    throw Error(fmt::format("nothing is installed at --pins={}: there is no such directory", pins));
+  }
+  prepare_pins(pins);
+  const InstanceLock lock(pins);
+  Xdp::detach_all(pins);
+  remove_table_pins(pins);
+  // A bpffs may be mounted just here, and then stays.
+  if (rmdir(pins.c_str()) != 0 && errno != EBUSY) {
+    throw Error(fmt::format("cannot remove {}: {}; what is left in it is not of this belkad", pins,
+                            std::strerror(errno)));
+  }
+}
+
+}  // namespace belka
