@@ -42,7 +42,8 @@ json interface_json(const struct tables& tables, const StatusSource::Interface& 
 
 json unresolved_json(const struct tables& tables, const StatusSource& source) {
   json unresolved = json::array();
-  for (json& backend : backends_json(tables).at("backends")) {
+  const json all = backends_json(tables);
+  for (const json& backend : all.at("backends")) {
     if (backend.at("state") != state_name(BACKEND_UNRESOLVED)) continue;
     const std::string reason = source.unresolved_reason(backend.at("number").get<uint16_t>());
     unresolved.push_back({{"number", backend.at("number")},
