@@ -157,7 +157,8 @@ Answer Controller::split(std::string_view service_name, const std::vector<std::s
   if (!errors.empty()) return refuse(Fault::invalid, std::move(errors));
   Answer answer = publish(wanted);
   if (answer.fault != Fault::none) return answer;
-  for (json& entry : services_json(*tables_.view()).at("services")) {
+  json services = services_json(*tables_.view());
+  for (json& entry : services.at("services")) {
     if (entry.at("name") == service_name) answer.body["service"] = std::move(entry);
   }
   return answer;
