@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "control/error.h"
 #include "dataplane/burst.h"
@@ -92,6 +93,7 @@ class BurstExecutor : public Executor {
     for (size_t i = 0; i < frames.size(); i++) {
       now.push_back(outcome(verdict_of(mbufs[i]), mbufs[i]));
     }
+    check_order(mbufs, to_send);
     burst_finish(*burst_, &tables()->counters[0], sent);
     for (rte_mbuf* mbuf : taken) rte_pktmbuf_free(mbuf);
     for (size_t i = 0; i < frames.size(); i++) {
@@ -100,6 +102,17 @@ class BurstExecutor : public Executor {
       }
       if (!buffers[i].freed) throw Error("a packet was never freed");
       outcomes.push_back(std::move(now[i]));
+    }
+  }
+
+  /// What is to be sent stands in the order of arrival: a connection's packets stay in order.
+  void check_order(const std::vector<rte_mbuf*>& mbufs, uint16_t to_send) const {
+    std::vector<rte_mbuf*> wanted;
+    std::ranges::copy_if(mbufs, std::back_inserter(wanted), [&](const rte_mbuf* mbuf) {
+      return action_of(verdict_of(mbuf)) == ACTION_TX;
+    });
+    if (!std::ranges::equal(wanted, std::span(burst_->transmit, to_send))) {
+      throw Error("what is to be sent is not in the order of arrival");
     }
   }
 
