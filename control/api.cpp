@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -210,6 +211,7 @@ void clear_path(const std::string& path) {
 struct Api::Impl {
   std::string path;
   httplib::Server server;
+  std::atomic<bool> ended{false};
   std::thread thread;
 };
 
@@ -232,8 +234,13 @@ Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_uniq
     throw Error(fmt::format("cannot listen on {}: {}; run as root, or pass another --socket",
                             impl_->path, std::strerror(errno)));
   }
-  impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
-  while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  impl_->thread = std::thread([impl = impl_.get()] {
+    impl->server.listen_after_bind();
+    impl->ended = true;
+  });
+  // A server that is stopped before it runs would never stop.
+  while (!server.is_running() && !impl_->ended)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 Api::~Api() {

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/controller.h"
+
+#include <ctime>
+
+#include "control/cli_text.h"
+#include "tests/unit/controller_fixture.h"
+
+namespace belka {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ControllerTest : public ControllerFixture {
+ protected:
+  uint32_t slots_of(size_t pool) {
+    return controller_.services().body["services"][0]["pools"][pool]["slots"];
+  }
+};
+
+TEST_F(ControllerTest, ApplyPublishesAndPersists) {
+  const Answer answer = controller_.apply(web_yaml(), "web.yaml");
+  EXPECT_THAT(answer.errors, ElementsAre());
+  EXPECT_EQ(answer.body["generation"], publisher_.generation());
+  EXPECT_EQ(slots_of(1), 256u);
+  EXPECT_EQ(slots_of(2), 256u);
+  ASSERT_EQ(persisted_.size(), 1u);
+  EXPECT_EQ(persisted_[0], publisher_.in_force());
+}
+
+TEST_F(ControllerTest, AnErrorShowsAllAndChangesNothing) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const uint64_t generation = publisher_.generation();
+  const Answer answer = controller_.apply(
+      "services:\n  - name: web\n    vip: nowhere\n    port: 70000\n    protocol: tcp\n",
+      "bad.yaml");
+  EXPECT_EQ(answer.fault, Fault::invalid);
+  EXPECT_GE(answer.errors.size(), 3u);
+  EXPECT_THAT(answer.errors[0], HasSubstr("bad.yaml:"));
+  EXPECT_EQ(publisher_.generation(), generation);
+  EXPECT_EQ(persisted_.size(), 1u);
+}
+
+TEST_F(ControllerTest, PlanChangesNothing) {
+  controller_.apply(web_yaml("25%"), "web.yaml");
+  const uint64_t generation = publisher_.generation();
+  const Answer answer = controller_.plan(web_yaml("50%"), "web.yaml");
+  EXPECT_EQ(answer.fault, Fault::none);
+  EXPECT_EQ(answer.body["plan"]["services"][0]["slots_moved"], 512);
+  EXPECT_EQ(answer.body["generation"], generation);
+  EXPECT_EQ(slots_of(1), 256u);
+}
+
+TEST_F(ControllerTest, SplitChangesTheSharesAndAnswersWhatIsInForce) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const Answer answer = controller_.split("web", {"canary=10%", "baseline=5%"});
+  ASSERT_EQ(answer.fault, Fault::none);
+  EXPECT_EQ(answer.body["service"]["pools"][1]["slots"], 102);
+  EXPECT_EQ(answer.body["service"]["pools"][2]["slots"], 51);
+  EXPECT_EQ(slots_of(1), 102u);
+  EXPECT_EQ(persisted_.back().services[0].pools[1].share_ppm, 100000u);
+}
+
+TEST_F(ControllerTest, SplitNamesWhatThereIs) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const Answer service = controller_.split("wbe", {"canary=10%"});
+  EXPECT_EQ(service.fault, Fault::not_found);
+  EXPECT_THAT(service.errors, ElementsAre("no service wbe; there are web"));
+  const Answer pool = controller_.split("web", {"cannary=10%"});
+  EXPECT_EQ(pool.fault, Fault::invalid);
+  EXPECT_THAT(pool.errors, ElementsAre(HasSubstr("canary, baseline")));
+}
+
+TEST_F(ControllerTest, SplitRefusesAShareThatRoundsToNothing) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const Answer answer = controller_.split("web", {"canary=0.01%", "baseline=0"});
+  EXPECT_EQ(answer.fault, Fault::invalid);
+  ASSERT_EQ(answer.errors.size(), 1u);
+  EXPECT_THAT(answer.errors[0], HasSubstr("slots: 16384"));
+  EXPECT_EQ(slots_of(1), 256u);
+}
+
+TEST_F(ControllerTest, AnotherSeedFileIsAConflict) {
+  const Answer answer = controller_.apply("seed_file: /other\nservices: []\n", "web.yaml");
+  EXPECT_EQ(answer.fault, Fault::conflict);
+  EXPECT_THAT(answer.errors, ElementsAre(HasSubstr("found /other")));
+}
+
+TEST_F(ControllerTest, WhatCannotBeKeptIsNotPublished) {
+  persist_fault_ = "cannot write applied.yaml: the disk is full";
+  const Answer answer = controller_.apply(web_yaml(), "web.yaml");
+  EXPECT_EQ(answer.fault, Fault::failed);
+  EXPECT_THAT(answer.errors, ElementsAre(persist_fault_));
+  EXPECT_TRUE(publisher_.in_force().services.empty());
+}
+
+TEST_F(ControllerTest, StatsCountFromTheChangeOfAService) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const uint16_t backend = controller_.backends().body["backends"][0]["number"];
+  struct counter& counter = tables_.view()->counters[0].backend[backend];
+  counter.syns = 10;
+  const auto observed = [&] { return controller_.stats().body["services"][0]["observed"]["syns"]; };
+  EXPECT_EQ(observed(), 10);
+  controller_.apply(web_yaml(), "web.yaml");
+  EXPECT_EQ(observed(), 10);
+  controller_.split("web", {"canary=10%"});
+  EXPECT_EQ(observed(), 0);
+  counter.syns = 13;
+  EXPECT_EQ(observed(), 3);
+}
+
+TEST_F(ControllerTest, StatusShowsPlanesAndWhatIsUnresolved) {
+  controller_.apply(web_yaml(), "web.yaml");
+  struct timespec now {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  // Far ahead, so that the test may be as slow as it likes.
+  tables_.view()->heartbeats[1 * QUEUES + 1].beat_ns =
+      static_cast<uint64_t>(now.tv_sec + 1000) * 1'000'000'000;
+  const json body = controller_.status().body;
+  EXPECT_EQ(body["interfaces"][0]["mode"], "native");
+  EXPECT_EQ(body["interfaces"][0]["queues"][0]["heartbeat"], "none");
+  EXPECT_EQ(body["interfaces"][0]["queues"][0]["plane"], "xdp");
+  EXPECT_EQ(body["interfaces"][0]["queues"][1]["heartbeat"], "fresh");
+  EXPECT_EQ(body["interfaces"][0]["queues"][1]["plane"], "dpdk");
+  ASSERT_EQ(body["unresolved"].size(), 4u);
+  EXPECT_EQ(body["unresolved"][0]["reason"], "no route to it");
+  const std::string text = status_text(body);
+  EXPECT_THAT(text, HasSubstr("applied 1970-01-02T00:00:00Z"));
+  EXPECT_THAT(text, HasSubstr("veth0      native      0  none           xdp"));
+}
+
+TEST_F(ControllerTest, ExplainFollowsTheSplit) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const json body = controller_.explain("198.51.100.7:40000 > 203.0.113.10:443/tcp").body;
+  EXPECT_EQ(body["service"]["name"], "web");
+  EXPECT_EQ(body["verdict"]["name"], "unresolved");
+  EXPECT_EQ(controller_.explain("nonsense").fault, Fault::invalid);
+}
+
+}  // namespace
+}  // namespace belka
