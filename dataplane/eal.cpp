@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/eal.h"
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "control/error.h"
+
+namespace belka {
+namespace {
+
+std::string lcore_list(const std::vector<uint32_t>& cores) {
+  std::string list;
+  for (size_t lcore = 0; lcore < cores.size(); lcore++) {
+    list += fmt::format("{}{}@{}", lcore == 0 ? "" : ",", lcore, cores[lcore]);
+  }
+  return list;
+}
+
+std::vector<std::string> command_line(const EalOptions& options) {
+  return {
+      "belka-dataplane",
+      "--lcores=" + lcore_list(options.cores),
+      fmt::format("-m{}", options.memory_mb),
+      options.hugepages ? "--in-memory" : "--no-huge",  // the two exclude each other
+      "--no-shconf",
+      "--no-pci",
+      "--file-prefix=" + options.file_prefix,
+      "--log-level=warning",
+  };
+}
+
+void check_cores(const std::vector<uint32_t>& cores) {
+  const long online = sysconf(_SC_NPROCESSORS_CONF);
+  for (const uint32_t core : cores) {
+    if (core < online) continue;
+    throw Error(
+        fmt::format("--cores names CPU {}: this machine has CPUs 0 to {}", core, online - 1));
+  }
+  if (cores.size() <= RTE_MAX_LCORE) return;
+  throw Error(fmt::format("--cores names {} CPUs: DPDK takes at most {}", cores.size(),
+                          static_cast<uint32_t>(RTE_MAX_LCORE)));
+}
+
+}  // namespace
+
+Eal::Eal(const EalOptions& options) {
+  check_cores(options.cores);
+  std::vector<std::string> words = command_line(options);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  optind = 1;  // gflags or a test may have moved it
+  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0) return;
+  throw Error(fmt::format("DPDK does not start with {} MB of {} memory: {}; {}", options.memory_mb,
+                          options.hugepages ? "hugepage" : "ordinary", rte_strerror(rte_errno),
+                          options.hugepages
+                              ? "reserve hugepages (vm.nr_hugepages), or leave out --hugepages"
+                              : "its own lines above say more; try another --memory_mb"));
+}
+
+Eal::~Eal() {
+  const std::string directory = rte_eal_get_runtime_dir();
+  rte_eal_cleanup();
+  // Only what is ours and empty goes: the telemetry socket goes first, at exit.
+  std::remove((directory + "/dpdk_telemetry.v2").c_str());
+  rmdir(directory.c_str());
+}
+
+}  // namespace belka

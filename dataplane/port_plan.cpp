@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string_view>
+#include <thread>
+
+#include "control/descriptor.h"
+#include "control/error.h"
+#include "dataplane/port.h"
+
+namespace belka {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTwentyBeats{20};
+
+std::string known_interfaces(const struct tables* tables) {
+  std::string names;
+  for (uint32_t place = 0; place < INTERFACES; place++) {
+    const struct interface_entry& entry = tables->interfaces[place];
+    if (entry.ifindex == 0) continue;
+    names += names.empty() ? "" : ", ";
+    names += std::string_view(entry.name, strnlen(entry.name, sizeof entry.name));
+  }
+  return names.empty() ? "none" : names;
+}
+
+uint32_t place_of(const std::string& name, uint32_t ifindex, const struct tables* tables) {
+  for (uint32_t place = 0; place < INTERFACES; place++) {
+    if (tables->interfaces[place].ifindex == ifindex) return place;
+  }
+  throw Error(
+      fmt::format("belkad does not run on {}, but on these: {}; start it with "
+                  "--interface={} among its interfaces",
+                  name, known_interfaces(tables), name));
+}
+
+uint32_t ifindex_of(const std::string& name) {
+  const uint32_t ifindex = if_nametoindex(name.c_str());
+  if (ifindex != 0) return ifindex;
+  throw Error(
+      fmt::format("no interface {} here: `ip link` lists those of this network namespace", name));
+}
+
+/// Without belkad's program libxdp would attach its own, which takes ARP and SSH away as well.
+void require_program(const std::string& name, uint32_t ifindex) {
+  uint32_t program = 0;
+  if (bpf_xdp_query_id(static_cast<int>(ifindex), 0, &program) == 0 && program != 0) return;
+  throw Error(
+      fmt::format("no XDP program on {}: start belkad with --interface={} first", name, name));
+}
+
+/// An interface with no device behind it copies, and its fill ring never wants to be woken.
+bool is_virtual(const std::string& name) {
+  const Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&info);
+  if (ioctl(socket_fd.get(), SIOCETHTOOL, &request) != 0) return false;
+  return info.bus_info[0] == '\0';
+}
+
+uint64_t beat_of(const struct heartbeat& heartbeat) {
+  return __atomic_load_n(&heartbeat.beat_ns, __ATOMIC_RELAXED);
+}
+
+void refuse_if_polled(const PortPlan& port) {
+  const uint64_t before = beat_of(*port.heartbeat);
+  if (before == 0) return;
+  std::this_thread::sleep_for(kTwentyBeats);
+  if (beat_of(*port.heartbeat) == before) return;  // left behind by one that was killed
+  throw Error(
+      fmt::format("another data plane polls {}: stop it first, or leave the queue out with "
+                  "--queues",
+                  port.name));
+}
+
+std::vector<uint32_t> queues_of(const std::string& name, const struct interface_entry& entry,
+                                const std::vector<uint32_t>& wanted) {
+  std::vector<uint32_t> queues = wanted;
+  for (const uint32_t queue : queues) {
+    if (queue < entry.queues) continue;
+    throw Error(fmt::format("--queues names queue {}: {} has queues 0 to {}", queue, name,
+                            entry.queues - 1));
+  }
+  for (uint32_t queue = 0; wanted.empty() && queue < entry.queues && queue < QUEUES; queue++) {
+    queues.push_back(queue);
+  }
+  return queues;
+}
+
+void plan_interface(const std::string& name, const Options& options, const struct tables* tables,
+                    std::vector<PortPlan>& ports) {
+  const uint32_t ifindex = ifindex_of(name);
+  const uint32_t place = place_of(name, ifindex, tables);
+  require_program(name, ifindex);
+  const char* polling = is_virtual(name) ? ",busy_budget=0" : "";
+  for (const uint32_t queue : queues_of(name, tables->interfaces[place], options.queues)) {
+    PortPlan port;
+    port.name = fmt::format("{}:{}", name, queue);
+    port.driver = fmt::format("net_af_xdp{}", ports.size());
+    // No xdp_prog=: libxdp adopts the program that is attached. One device a queue, because on
+    // veth queue_count=2 is refused.
+    port.arguments = fmt::format("iface={},start_queue={},queue_count=1{}", name, queue, polling);
+    port.ifindex = ifindex;
+    port.queue = queue;
+    port.heartbeat = &tables->heartbeats[place * QUEUES + queue];
+    refuse_if_polled(port);
+    ports.push_back(port);
+  }
+}
+
+}  // namespace
+
+std::vector<PortPlan> plan_ports(const Options& options, const struct tables* tables) {
+  if (options.capture) return {plan_capture(*options.capture)};
+  if (geteuid() != 0) {
+    throw Error("--interface needs root for AF_XDP: run as root, or replay a capture with --pcap");
+  }
+  std::vector<PortPlan> ports;
+  for (const std::string& name : options.interfaces) {
+    plan_interface(name, options, tables, ports);
+  }
+  return ports;
+}
+
+}  // namespace belka
