@@ -69,16 +69,22 @@ void write_entry(const TableView& tables, const Found& service,
   }
 }
 
-void write_backends(const TableView& tables, const Found& service,
+// In use, by service; in no order.
+std::map<uint16_t, std::vector<const BackendRecord*>> find_backends(const TableView& tables) {
+  std::map<uint16_t, std::vector<const BackendRecord*>> backends;
+  for (uint32_t number = 1; number <= BACKENDS_MAX; ++number)
+    if (in_use(tables.backends[number]))
+      backends[tables.backends[number].service].push_back(&tables.backends[number]);
+  return backends;
+}
+
+void write_backends(const Found& service, const std::vector<const BackendRecord*>& backends,
                     std::back_insert_iterator<std::string> out) {
   std::vector<std::string> lines;
-  for (uint32_t number = 1; number <= BACKENDS_MAX; ++number) {
-    const BackendRecord& record = tables.backends[number];
-    if (!in_use(record) || record.service != service.number) continue;
-    lines.push_back(fmt::format("{} {} weight {} mode {}\n", pool_name(service, record),
-                                address_of(record).text(), record.weight,
-                                record.next_hop.part.mode));
-  }
+  for (const BackendRecord* record : backends)
+    lines.push_back(fmt::format("{} {} weight {} mode {}\n", pool_name(service, *record),
+                                address_of(*record).text(), record->weight,
+                                record->next_hop.part.mode));
   std::sort(lines.begin(), lines.end());
   for (const std::string& line : lines) fmt::format_to(out, "{}", line);
 }
@@ -103,13 +109,14 @@ std::string tables_digest(const Tables& tables) {
   std::string text;
   const auto out = std::back_inserter(text);
   write_vips(view, out);
+  auto backends = find_backends(view);
   for (const auto& [name, service] : find_services(view)) {
     const InfoRecord& info = view.service_info[service.number];
     fmt::format_to(out, "service {} mode {}\n", name, info.mode);
     for (size_t i = 0; i < service.config.pools.size(); ++i)
       fmt::format_to(out, "pool {} share {} match {} slots {}\n", service.config.pools[i].name,
                      info.pool[i].share_ppm, info.pool[i].match, info.pool[i].slots);
-    write_backends(view, service, out);
+    write_backends(service, backends[service.number], out);
     write_entry(view, service, out);
   }
   return fmt::format("{:016x}", siphash24({}, text));

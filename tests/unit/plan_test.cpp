@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/plan.h"
+
+#include "tests/unit/publish_fixture.h"
+
+namespace belka {
+namespace {
+
+using PlanTest = PublishTest;
+
+TEST_F(PlanTest, OfTheSameConfigurationIsEmpty) {
+  publisher_.publish(config_with({web(), dns()}));
+  const Plan plan = publisher_.plan(config_with({web(), dns()}));
+  EXPECT_TRUE(plan.empty());
+  EXPECT_EQ(plan.unchanged, 2u);
+  EXPECT_EQ(plan.text(), "nothing changes\n2 services stay unchanged\n");
+}
+
+TEST_F(PlanTest, StoresNothing) {
+  publisher_.plan(config_with({web(), dns()}));
+  EXPECT_EQ(machine_.stores, 0u);
+  EXPECT_TRUE(publisher_.in_force().services.empty());
+}
+
+TEST_F(PlanTest, ShowsASplitInSharesAndSlots) {
+  publisher_.publish(config_with({web(64, 0)}));
+  const Plan plan = publisher_.plan(config_with({web(64, 125'000)}));
+  EXPECT_EQ(plan.text(),
+            "service web: changed\n"
+            "  prod      100% -> 75%, 64 -> 48 slots\n"
+            "  canary    0% -> 12.5%, 0 -> 8 slots\n"
+            "  baseline  0% -> 12.5% (match), 0 -> 8 slots\n"
+            "  16 of 64 slots move, 16 of them to another pool\n");
+  EXPECT_EQ(plan.slots_moved(), 16u);
+}
+
+TEST_F(PlanTest, ShowsBackendsAndSettings) {
+  publisher_.publish(config_with({web(64, 0)}));
+  ServiceConfig wanted = web(128, 0);
+  wanted.hash = HashMode::source;
+  wanted.prefix_bits_v4 = 24;
+  wanted.pools[0].backends[0].weight = 3;
+  wanted.pools[0].backends[1].address = address("10.0.1.9");
+  const Plan plan = publisher_.plan(config_with({wanted, dns()}));
+  const std::string text = plan.text();
+  for (const char* line :
+       {"  hash five-tuple -> source/24\n", "  slots 64 -> 128\n", "    + 10.0.1.9 weight 1\n",
+        "    - 10.0.1.2 weight 1\n", "    ~ 10.0.1.1 weight 1 -> 3\n", "service dns: added\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << "is not in\n" << text;
+  const auto json = plan.to_json();
+  EXPECT_EQ(json["services"][0]["change"], "changed");
+  EXPECT_EQ(json["services"][0]["slots"]["after"], 128);
+  EXPECT_EQ(json["services"][0]["words"], 128);
+  EXPECT_EQ(json["services"][0]["pools"][0]["added"][0]["address"], "10.0.1.9");
+  EXPECT_EQ(json["services"][1]["change"], "added");
+  EXPECT_EQ(json["services"][1]["slots_moved"], 0);
+}
+
+TEST_F(PlanTest, ANewForwardingModeStoresEverySlotButMovesNone) {
+  publisher_.publish(config_with({web()}));
+  ServiceConfig wanted = web();
+  wanted.forward = ForwardMode::ipip;
+  const Plan plan = publisher_.plan(config_with({wanted}));
+  EXPECT_EQ(plan.services.at(0).words, 64u);
+  EXPECT_EQ(plan.services.at(0).slots_moved, 0u);
+}
+
+TEST_F(PlanTest, ABackendThatChangesPoolChangesThePoolOfItsSlotsAlone) {
+  ServiceConfig before = web();
+  before.pools[2] = pool("spare", {});
+  ServiceConfig after = before;
+  std::swap(after.pools[1].backends, after.pools[2].backends);
+  std::swap(after.pools[1].share_ppm, after.pools[2].share_ppm);
+  publisher_.publish(config_with({before}));
+  const Plan plan = publisher_.plan(config_with({after}));
+  EXPECT_GE(plan.services.at(0).slots_to_other_pool, plan.services.at(0).slots_moved);
+  EXPECT_EQ(plan.services.at(0).pools.at(1).removed.size(), 1u);
+  EXPECT_EQ(plan.services.at(0).pools.at(2).added.size(), 1u);
+}
+
+TEST_F(PlanTest, ShowsWhatGoes) {
+  publisher_.publish(config_with({web(), dns()}));
+  const Plan plan = publisher_.plan(config_with({dns()}));
+  ASSERT_EQ(plan.services.size(), 1u);
+  EXPECT_EQ(plan.services[0].kind, PlanService::Kind::removed);
+  EXPECT_EQ(plan.unchanged, 1u);
+}
+
+TEST_F(PlanTest, SaysWhyAChangeCannotBeHad) {
+  ServiceConfig wanted = web(64, 1);  // a millionth of 64 slots
+  const Plan plan = publisher_.plan(config_with({wanted}));
+  ASSERT_EQ(plan.faults.size(), 1u);
+  EXPECT_NE(plan.text().find("cannot be published: service web, pool canary"), std::string::npos)
+      << plan.text();
+}
+
+}  // namespace
+}  // namespace belka
