@@ -95,6 +95,7 @@ WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(PLANES) $(BENCH))
 BPF := $(patsubst bpf/%.c,$(OUT)/%.o,$(wildcard bpf/belka.bpf.c))
 SKELETON := $(BPF:$(OUT)/%.bpf.o=$(OUT)/gen/%.skel.h)
 TEST_BPF := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c))
+E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp))
 VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
@@ -102,12 +103,14 @@ TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(PLANES),$(OUT)/plane_tes
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(FUZZ))
 
 .PHONY: all test unit planes e2e demo bench lint format fuzz asan soak clean setup help
-.PHONY: test-programs test-bpf vectors fuzzers tidy
+.PHONY: test-programs test-bpf e2e-tools vectors fuzzers tidy
 all: $(PROGRAMS) $(BPF)
 	@:
 test-programs: $(TEST_PROGRAMS)
 	@:
 test-bpf: $(TEST_BPF)
+	@:
+e2e-tools: $(E2E_TOOLS)
 	@:
 vectors: $(VECTORS)
 	@:
@@ -134,7 +137,7 @@ demo:
 
 test:
 	@scripts/setup
-	@$(MAKE) VARIANT=release all test-programs test-bpf vectors
+	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
 	@$(MAKE) VARIANT=address test-programs
 	@$(MAKE) VARIANT=release fuzzers
 	@tests/run lint unit planes asan fuzz e2e
@@ -153,7 +156,7 @@ asan:
 	@tests/run asan
 
 e2e:
-	@$(MAKE) VARIANT=release all test-bpf
+	@$(MAKE) VARIANT=release all test-bpf e2e-tools
 	@tests/run e2e
 
 fuzz:
@@ -161,7 +164,7 @@ fuzz:
 	@tests/run --fuzz-seconds=$(FUZZ_SECONDS) fuzz
 
 soak:
-	@$(MAKE) VARIANT=release all test-programs test-bpf vectors fuzzers
+	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors fuzzers
 	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit planes fuzz e2e
 
 bench:
@@ -240,6 +243,11 @@ $(OUT)/plane_tests: $(call objects,$(PLANES)) $(OUT)/libsupport.a $(OUT)/libdata
 $(OUT)/bench: $(call objects,$(BENCH)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lbenchmark_main -lbenchmark $(LIBS) $(DPDK_LIBS) -o $@
+
+# What tests in namespaces run besides: one file, one program.
+$(E2E_TOOLS): $(OUT)/%: $(OUT)/%.o
+	$(link)
+	$(link_it) -o $@
 
 # Fuzzers are a variant of their own (clang). Most need headers alone; libcontrol is built a third time
 # only for those that include from control/ or tests/support.

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbered UDP packets at a steady rate, and which of them arrive.
+//
+//   udp_numbered send ADDRESS PORT RATE COUNT FLOWS    until COUNT or SIGTERM
+//   udp_numbered receive ADDRESS PORT COUNT            until SIGTERM
+//
+// Each prints one JSON object at its end. Packet n is due at begin + n / RATE; one that the sender
+// comes late for is sent at once, and how late the latest was is told. Flow n % FLOWS carries it.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int kSocketBytes = 16 << 20;
+
+volatile std::sig_atomic_t stopped = 0;
+
+int64_t now_ns(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time.tv_sec * kSecondNs + time.tv_nsec;
+}
+
+struct Endpoint {
+  sockaddr_storage address{};
+  socklen_t bytes = 0;
+};
+
+Endpoint endpoint(const char* text, const char* port) {
+  Endpoint result;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&result.address);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&result.address);
+  const auto wire_port = htons(static_cast<uint16_t>(std::atoi(port)));
+  if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = wire_port;
+    result.bytes = sizeof *v4;
+  } else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = wire_port;
+    result.bytes = sizeof *v6;
+  } else {
+    throw std::runtime_error(std::string("no IP address: ") + text);
+  }
+  return result;
+}
+
+int udp_socket(const Endpoint& peer) {
+  const int fd = socket(peer.address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw std::runtime_error("no UDP socket");
+  return fd;
+}
+
+/// Sleeps until the first packet that is not yet due.
+void sleep_until(int64_t time_ns) {
+  timespec time{};
+  time.tv_sec = time_ns / kSecondNs;
+  time.tv_nsec = time_ns % kSecondNs;
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr);
+}
+
+void run_send(const Endpoint& to, int64_t rate, int64_t count, size_t flows) {
+  std::vector<int> sockets;
+  for (size_t i = 0; i < flows; i++) {
+    sockets.push_back(udp_socket(to));
+    if (connect(sockets[i], reinterpret_cast<const sockaddr*>(&to.address), to.bytes) != 0) {
+      throw std::runtime_error("cannot connect: is there a route?");
+    }
+  }
+  const int64_t begin_ns = now_ns(CLOCK_MONOTONIC), begin_wall_ns = now_ns(CLOCK_REALTIME);
+  int64_t sent = 0, late_ns = 0, refused = 0;
+  while (sent < count && stopped == 0) {
+    sleep_until(begin_ns + sent * kSecondNs / rate);
+    const int64_t now = now_ns(CLOCK_MONOTONIC);
+    late_ns = std::max(late_ns, now - (begin_ns + sent * kSecondNs / rate));
+    for (; sent < count && begin_ns + sent * kSecondNs / rate <= now; sent++) {
+      const uint64_t number = static_cast<uint64_t>(sent);
+      const int fd = sockets[static_cast<size_t>(sent) % flows];
+      refused += send(fd, &number, sizeof number, 0) != sizeof number;
+    }
+  }
+  std::printf(
+      "{\"sent\": %ld, \"refused\": %ld, \"rate\": %ld, \"begin_s\": %ld.%06ld, "
+      "\"latest_ms\": %.1f}\n",
+      sent, refused, rate, begin_wall_ns / kSecondNs, begin_wall_ns % kSecondNs / 1000,
+      static_cast<double>(late_ns) / 1e6);
+}
+
+struct Arrivals {
+  std::vector<uint8_t> seen;
+  int64_t received = 0, duplicates = 0, reordered = 0, highest = -1;
+
+  void note(uint64_t number) {
+    if (number >= seen.size()) return;
+    received++;
+    if (seen[number]++ != 0) duplicates++;
+    const auto place = static_cast<int64_t>(number);
+    if (place < highest) reordered++;
+    highest = std::max(highest, place);
+  }
+};
+
+/// As [first, how many] in a row, up to the highest that arrived.
+void print_gaps(const Arrivals& arrivals) {
+  const char* comma = "";
+  for (int64_t i = 0; i <= arrivals.highest; i++) {
+    const int64_t first = i;
+    while (i <= arrivals.highest && arrivals.seen[static_cast<size_t>(i)] == 0) i++;
+    if (i == first) continue;
+    std::printf("%s[%ld, %ld]", comma, first, i - first);
+    comma = ", ";
+  }
+}
+
+void run_receive(const Endpoint& at, size_t count) {
+  const int fd = udp_socket(at);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kSocketBytes, sizeof kSocketBytes);
+  const timeval patience{0, 100'000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&at.address), at.bytes) != 0) {
+    throw std::runtime_error("cannot bind: is the address here?");
+  }
+  Arrivals arrivals;
+  arrivals.seen.resize(count);
+  while (true) {
+    uint64_t number = 0;
+    const ssize_t bytes = recv(fd, &number, sizeof number, 0);
+    if (bytes == sizeof number) {
+      arrivals.note(number);
+    } else if (bytes < 0 && stopped != 0) {
+      break;  // asked to end, and a while of silence
+    }
+  }
+  std::printf(
+      "{\"received\": %ld, \"duplicates\": %ld, \"reordered\": %ld, \"highest\": %ld, "
+      "\"gaps\": [",
+      arrivals.received, arrivals.duplicates, arrivals.reordered, arrivals.highest);
+  print_gaps(arrivals);
+  std::printf("]}\n");
+}
+
+int run(const std::vector<std::string>& words) {
+  if (words.size() == 6 && words[0] == "send") {
+    run_send(endpoint(words[1].c_str(), words[2].c_str()), std::stol(words[3]), std::stol(words[4]),
+             std::stoul(words[5]));
+  } else if (words.size() == 4 && words[0] == "receive") {
+    run_receive(endpoint(words[1].c_str(), words[2].c_str()), std::stoul(words[3]));
+  } else {
+    std::fprintf(stderr,
+                 "usage: udp_numbered send ADDRESS PORT RATE COUNT FLOWS\n"
+                 "       udp_numbered receive ADDRESS PORT COUNT\n");
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stopped = 1; };  // no SA_RESTART: sleeps and receives return
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "udp_numbered: %s\n", error.what());
+    return 1;
+  }
+}
