@@ -58,7 +58,7 @@ std::string service_text(const json& service) {
                   since_text(service.at("since")));
   text += table.text();
   if (service.at("dropped").at("packets") != 0) {
-    text += fmt::format("dropped for it: {} packets, {} bytes\n",
+    text += fmt::format("dropped for it, and in no share: {} packets, {} bytes\n",
                         count_text(service.at("dropped").at("packets")),
                         count_text(service.at("dropped").at("bytes")));
   }
