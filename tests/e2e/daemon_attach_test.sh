@@ -35,7 +35,7 @@ YAML
 }
 web_yaml 5% >"$WORK/web.yaml"
 
-start() { start_belkad splitter --interface=eth0,eth1 --config="$WORK/web.yaml" "$@"; }
+start() { start_belkad splitter --interface=eth0,eth1 --config="$WORK/web.yaml"; }
 digests() { "$(dirname "$0")/table_digests.py" "$PINS"; }
 status_says() { # a Python expression of `s`
   curl -s --unix-socket "$SOCKET" http://belka/v1/status |
@@ -68,7 +68,7 @@ stop_belkad
 start
 [ "$(digests)" = "$before" ] || fail "a restart changed the tables"
 [ "$(link_ids)" = "$before_links" ] || fail "a restart changed the links"
-stop_belkad KILL
+kill_belkad
 start
 [ "$(digests)" = "$before" ] || fail "a kill and a restart changed the tables"
 [ "$(link_ids)" = "$before_links" ] || fail "a kill and a restart changed the links"
@@ -86,7 +86,7 @@ share_is 0.1 || fail "a changed file is not applied at a restart"
 belkactl split web canary=15% >/dev/null
 stop_belkad
 "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>"$WORK/uninstall.log" || fail "uninstall failed"
-[ ! -e "$PINS" ] && [ -z "$(links)" ] || fail "uninstall left something"
+if [ -e "$PINS" ] || [ -n "$(links)" ]; then fail "uninstall left something"; fi
 start
 share_is 0.15 || fail "without tables, as after a reboot, what was applied is not published"
 pass_on "operator's changes survive restarts and a reboot; a changed file is applied; uninstall leaves nothing"

@@ -172,9 +172,11 @@ start_belkad() {
 }
 
 # What it attached stays.
-stop_belkad() {
-  local signal=${1:-TERM}
-  kill "-$signal" "$BELKAD_PID"
+stop_belkad() { end_belkad TERM; }
+kill_belkad() { end_belkad KILL; }
+
+end_belkad() {
+  kill "-$1" "$BELKAD_PID"
   wait_for 5 "belkad to end" eval "! kill -0 $BELKAD_PID"
   wait "$BELKAD_PID" 2>/dev/null || true
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prints a digest of the bytes of each pinned table: table_digests.py PINS [TABLE...]"""
+"""Prints a digest of the bytes of each pinned table: table_digests.py [--hex] PINS [TABLE...]
+
+With --hex the bytes themselves instead."""
 
 import ctypes
 import hashlib
@@ -32,7 +34,9 @@ def contents(fd):
         return table[:size]
 
 
-for table in sys.argv[2:] or TABLES:
-    descriptor = open_pin(f"{sys.argv[1]}/{table}")
-    print(table, hashlib.sha256(contents(descriptor)).hexdigest())
+words = [word for word in sys.argv[1:] if word != "--hex"]
+for table in words[1:] or TABLES:
+    descriptor = open_pin(f"{words[0]}/{table}")
+    found = contents(descriptor)
+    print(table, found.hex() if "--hex" in sys.argv else hashlib.sha256(found).hexdigest())
     os.close(descriptor)

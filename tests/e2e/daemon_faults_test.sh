@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Each call of bpf(2) that belkad makes while it starts fails once: it ends with one sentence and leaves
+# nothing behind, or goes on without what it asked for.
+# timeout: 600
+#
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+command -v strace >/dev/null || skip "no strace, which makes calls fail"
+make_ns splitter other
+make_veth splitter eth0 other eth0
+need_bpffs
+printf 'seed_file: %s/seed\nservices: []\n' "$WORK" >"$WORK/web.yaml"
+
+start_with() { # STRACE-FLAG...: until it ended, or is ready; $STATUS is its exit code, or ready
+  rm -f "$WORK/trace" "$WORK/belkad.log"
+  # shellcheck disable=SC2046  # flags without blanks
+  background splitter strace -qq -D -f -o "$WORK/trace" -e trace=bpf "$@" "$BELKA_BUILD/belkad" \
+    $(belkad_flags) --interface=eth0 --config="$WORK/web.yaml" 2>"$WORK/belkad.log"
+  BELKAD_PID=$LAST_PID
+  wait_for 20 "belkad to start or to end" belkad_started
+  STATUS=ready
+  belkad_is_ready && return
+  STATUS=0
+  wait "$BELKAD_PID" || STATUS=$?
+}
+attached() { in_ns splitter bpftool link show | grep -q xdp; }
+uninstall() { "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>/dev/null; }
+
+start_with
+[ "$STATUS" = ready ] || fail "it does not start under strace: $STATUS"
+calls=$(grep -c 'bpf(' "$WORK/trace")
+stop_belkad
+uninstall
+refused=0
+survived=0
+for ((number = 1; number <= calls; number++)); do
+  start_with -e inject=bpf:error=ENOMEM:when="$number"
+  if [ "$STATUS" = ready ]; then
+    survived=$((survived + 1))
+    attached || fail "ready, but not attached, when call $number fails"
+    stop_belkad
+    uninstall
+    continue
+  fi
+  refused=$((refused + 1))
+  [ "$STATUS" = 1 ] || fail "exit code $STATUS when call $number of bpf fails"
+  grep -q '^belkad: ' "$WORK/belkad.log" || fail "no sentence when call $number of bpf fails"
+  [ ! -e "$PINS" ] || fail "pins are left when call $number of bpf fails: $(ls "$PINS")"
+  ! attached || fail "attached when call $number of bpf fails"
+done
+echo "figure: of $calls calls of bpf, $refused end the start when they fail, $survived do not"
+pass_on "each call of bpf failing ends in a clean exit, or is survived"
