@@ -58,7 +58,8 @@ std::vector<Link> Xdp::find(const std::string& pins, const std::vector<std::stri
                             static_cast<int>(INTERFACES)));
   }
   if (names.empty()) {
-    throw Error(fmt::format("no --interface is given: it takes one or more of {}", names_of(links)));
+    throw Error(
+        fmt::format("no --interface is given: it takes one or more of {}", names_of(links)));
   }
   const auto own = own_programs(pins);
   std::vector<Link> found;
