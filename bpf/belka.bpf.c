@@ -14,9 +14,7 @@
 #include "split/hash.h"
 #include "split/parse.h"
 
-struct {
-  __uint(xsk_prog_version, 1);
-} xsk_prog_metadata SEC("xdp_metadata");
+__uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
 /* Set before loading. */
 const volatile uint32_t interface_index = 0;
