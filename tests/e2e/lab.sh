@@ -117,11 +117,8 @@ stop_dataplane() {
 }
 
 # What a killed data plane leaves outside of the work directory.
-forget_dataplane() {
-  rm -rf "/run/dpdk/$(ns dpdk)"
-  [ ! -d "$PINS" ] ||
-    rm -f "/run/belka/dataplane-$(printf '%x-%x' "$(stat -c %d "$PINS")" "$(stat -c %i "$PINS")").lock"
-}
+forget_dataplane() { rm -rf "/run/dpdk/$(ns dpdk)"; }
+AT_EXIT+=(forget_dataplane)
 
 # start_nginx BACKEND: a page with its name, a file of a megabyte, and a place to PUT files to
 start_nginx() {
@@ -159,12 +156,3 @@ check_balance() {
   "$(dirname "${BASH_SOURCE[0]}")/balance.py" "$SOCKET" "/run/dpdk/$(ns dpdk)" "${1:-0}" ||
     fail "packets are missing from the counters"
 }
-
-lab_cleanup() {
-  local status=$?
-  set +e
-  forget_dataplane
-  (exit "$status")
-  cleanup
-}
-trap lab_cleanup EXIT

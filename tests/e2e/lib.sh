@@ -30,6 +30,7 @@ BELKAD_PID=
 PIDS=()
 NAMESPACES=()
 MOUNTS=()
+AT_EXIT=() # functions, called last
 
 fail() {
   echo "FAIL: $*" >&2
@@ -65,6 +66,7 @@ cleanup() {
   for pid in "${PIDS[@]}"; do stop_pid "$pid"; done
   for name in "${NAMESPACES[@]}"; do ip netns del "$name" 2>/dev/null; done
   for place in "${MOUNTS[@]}"; do umount -l "$place" 2>/dev/null; done
+  for name in "${AT_EXIT[@]}"; do "$name"; done
   [ -z "$WORK" ] || rm -rf --one-file-system "$WORK"
   trap - EXIT
   exit "$status"
