@@ -25,7 +25,7 @@ start_with() { # STRACE-FLAG...: until it ended, or is ready; $STATUS is its exi
   STATUS=0
   wait "$BELKAD_PID" || STATUS=$?
 }
-attached() { in_ns splitter bpftool link show | grep -q xdp; }
+attached() { has_xdp splitter eth0; }
 uninstall() { "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>/dev/null; }
 
 start_with

@@ -63,9 +63,9 @@ bpftool map create "$PINS/node" type array key 4 value 64 entries 1 name node fl
 bpftool map update pinned "$PINS/node" key 0 0 0 0 value 99 0 0 0 $(printf '0 %.0s' {1..60})
 expect_refusal "have layout 99, this belkad has layout [0-9]+: start the belkad that made them, or .*--uninstall --pins=$PINS" \
   nsenter --net="/run/netns/$(ns splitter)" "$BELKA_BUILD/belkad" "--pins=$PINS" --interface=eth0 "--state=$STATE" "--socket=$SOCKET"
-in_ns splitter bpftool link show | grep -q xdp || fail "a refused start detached what was there"
+has_xdp splitter eth0 || fail "a refused start detached what was there"
 belkad "--pins=$PINS" --uninstall 2>"$WORK/uninstall.log"
 refused "nothing is installed" "--pins=$PINS" --uninstall
-! in_ns splitter bpftool link show | grep -q xdp || fail "uninstall left a link"
+! has_xdp splitter eth0 || fail "uninstall left a link"
 pass_on "tables of another layout"
 

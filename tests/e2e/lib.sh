@@ -183,6 +183,9 @@ end_belkad() {
   wait "$BELKAD_PID" 2>/dev/null || true
 }
 
+# has_xdp NAMESPACE INTERFACE   (bpftool would list the links of every namespace)
+has_xdp() { [[ "$(ip -n "$(ns "$1")" link show dev "$2")" == *" prog/xdp "* ]]; }
+
 # belkactl WORD...   asks the daemon that start_belkad started
 belkactl() { "$BELKA_BUILD/belkactl" "--socket=$SOCKET" "$@"; }
 
