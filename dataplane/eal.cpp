@@ -7,7 +7,9 @@
 #include <rte_lcore.h>
 #include <unistd.h>
 
+#include <cinttypes>
 #include <cstdio>
+#include <fstream>
 
 #include "control/error.h"
 
@@ -32,6 +34,9 @@ std::vector<std::string> command_line(const EalOptions& options) {
       "--no-pci",
       "--file-prefix=" + options.file_prefix,
       "--log-level=warning",
+      // What these say at an error is in ours; at other times, that nobody uses an old interface.
+      "--log-level=lib.eal:critical",
+      "--log-level=lib.telemetry:error",
   };
 }
 
@@ -47,20 +52,37 @@ void check_cores(const std::vector<uint32_t>& cores) {
                           static_cast<uint32_t>(RTE_MAX_LCORE)));
 }
 
+/// In MB, of the default size. DPDK itself says more, but not in one sentence.
+uint64_t free_hugepages_mb() {
+  std::ifstream meminfo("/proc/meminfo");
+  uint64_t pages = 0, page_kb = 0;
+  for (std::string line; std::getline(meminfo, line);) {
+    std::sscanf(line.c_str(), "HugePages_Free: %" SCNu64, &pages);
+    std::sscanf(line.c_str(), "Hugepagesize: %" SCNu64, &page_kb);
+  }
+  return pages * page_kb / 1024;
+}
+
+void check_hugepages(const EalOptions& options) {
+  if (!options.hugepages || free_hugepages_mb() >= options.memory_mb) return;
+  throw Error(
+      fmt::format("--hugepages needs {} MB of free hugepages, there are {}: reserve them "
+                  "(sysctl vm.nr_hugepages), or leave it out",
+                  options.memory_mb, free_hugepages_mb()));
+}
+
 }  // namespace
 
 Eal::Eal(const EalOptions& options) {
   check_cores(options.cores);
+  check_hugepages(options);
   std::vector<std::string> words = command_line(options);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   optind = 1;  // gflags or a test may have moved it
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0) return;
-  throw Error(fmt::format("DPDK does not start with {} MB of {} memory: {}; {}", options.memory_mb,
-                          options.hugepages ? "hugepage" : "ordinary", rte_strerror(rte_errno),
-                          options.hugepages
-                              ? "reserve hugepages (vm.nr_hugepages), or leave out --hugepages"
-                              : "its own lines above say more; try another --memory_mb"));
+  throw Error(fmt::format("DPDK does not start with {} MB of memory: {}; try another --memory_mb",
+                          options.memory_mb, rte_strerror(rte_errno)));
 }
 
 Eal::~Eal() {

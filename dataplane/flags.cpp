@@ -19,7 +19,7 @@ DEFINE_string(queues, "", "receive queues to poll of each interface, such as 0,2
 DEFINE_string(cores, "0", "CPUs to run on, such as 1,3-5: one thread each, and queues in turn");
 DEFINE_string(pcap, "", "RX.pcap,TX.pcap[,IFINDEX]: a capture instead of interfaces, to its end");
 DEFINE_string(pins, "/sys/fs/bpf/belka", "directory in a bpffs with the tables of a belkad");
-DEFINE_string(tables, "", "a file of tables instead of --pins");
+DEFINE_string(tables, "", "a file of tables instead of --pins, for --pcap");
 DEFINE_uint32(memory_mb, 0, "memory for packets in MB; 0: as much as the queues need");
 DEFINE_string(file_prefix, "", "name of DPDK's runtime directory; empty: one of its own");
 DEFINE_bool(hugepages, false, "take memory from hugepages; none is left behind");
@@ -61,6 +61,9 @@ void check_together(const Options& options) {
   }
   if (!options.capture && options.interfaces.empty()) {
     throw Error("nothing to receive from: give --interface=IF, or --pcap=RX.pcap,TX.pcap");
+  }
+  if (!options.capture && !options.tables.empty()) {
+    throw Error("--tables is for --pcap: with --interface the tables are those of belkad, --pins");
   }
   if (options.capture && !options.queues.empty()) {
     throw Error("--queues is for --interface: a capture has one queue");

@@ -15,6 +15,7 @@
 
 #include "control/error.h"
 #include "dataplane/claim.h"
+#include "dataplane/driver_log.h"
 #include "dataplane/eal.h"
 #include "dataplane/flags.h"
 #include "dataplane/port.h"
@@ -100,6 +101,7 @@ void run(int argc, char** argv) {
   const std::vector<PortPlan> plans = plan_ports(options, tables.view());
   check_cores(options, *tables.node(), plans.size());
   stop_on_signals();
+  keep_driver_messages();
   const Eal eal({.cores = options.cores,
                  .memory_mb = std::max(options.memory_mb,
                                        options.memory_mb == 0 ? port_memory_mb(plans.size()) : 1),

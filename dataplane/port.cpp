@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "control/error.h"
+#include "dataplane/driver_log.h"
 
 namespace belka {
 namespace {
@@ -33,7 +34,8 @@ constexpr uint32_t kPortMb = 40;
                     "leave the queue out with --queues",
                     what, plan.name));
   }
-  throw Error(fmt::format("cannot {} {}: {}", what, plan.name, std::strerror(-error)));
+  throw Error(fmt::format("cannot {} {}: {}{}", what, plan.name, std::strerror(-error),
+                          last_driver_message()));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <net/if.h>
@@ -9,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <string_view>
@@ -25,6 +26,25 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTwentyBeats{20};
+constexpr std::string_view kProgram = "xsk_def_prog";
+
+using Mac = std::array<uint8_t, 6>;
+
+ifreq request_about(const std::string& name) {
+  ifreq request{};
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  return request;
+}
+
+Mac mac_of(const std::string& name) {
+  const Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request = request_about(name);
+  Mac mac{};
+  if (ioctl(socket_fd.get(), SIOCGIFHWADDR, &request) == 0) {
+    std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
+  }
+  return mac;
+}
 
 std::string known_interfaces(const struct tables* tables) {
   std::string names;
@@ -37,9 +57,15 @@ std::string known_interfaces(const struct tables* tables) {
   return names.empty() ? "none" : names;
 }
 
+/// The same number may be another interface's in another network namespace.
+bool is_same(const struct interface_entry& entry, uint32_t ifindex, const Mac& mac) {
+  return entry.ifindex == ifindex && std::memcmp(entry.mac, mac.data(), mac.size()) == 0;
+}
+
 uint32_t place_of(const std::string& name, uint32_t ifindex, const struct tables* tables) {
+  const Mac mac = mac_of(name);
   for (uint32_t place = 0; place < INTERFACES; place++) {
-    if (tables->interfaces[place].ifindex == ifindex) return place;
+    if (is_same(tables->interfaces[place], ifindex, mac)) return place;
   }
   throw Error(
       fmt::format("belkad does not run on {}, but on these: {}; start it with "
@@ -54,12 +80,22 @@ uint32_t ifindex_of(const std::string& name) {
       fmt::format("no interface {} here: `ip link` lists those of this network namespace", name));
 }
 
-/// Without belkad's program libxdp would attach its own, which takes ARP and SSH away as well.
+/// A program that libxdp adopts has this name, and the daemon's has. Without it libxdp would attach
+/// its own, which takes ARP and SSH away as well.
+bool runs_our_program(uint32_t ifindex) {
+  uint32_t id = 0;
+  if (bpf_xdp_query_id(static_cast<int>(ifindex), 0, &id) != 0 || id == 0) return false;
+  const Descriptor program(bpf_prog_get_fd_by_id(id));
+  bpf_prog_info info{};
+  uint32_t info_bytes = sizeof info;
+  return program && bpf_obj_get_info_by_fd(program.get(), &info, &info_bytes) == 0 &&
+         std::string_view(info.name) == kProgram;
+}
+
 void require_program(const std::string& name, uint32_t ifindex) {
-  uint32_t program = 0;
-  if (bpf_xdp_query_id(static_cast<int>(ifindex), 0, &program) == 0 && program != 0) return;
-  throw Error(
-      fmt::format("no XDP program on {}: start belkad with --interface={} first", name, name));
+  if (runs_our_program(ifindex)) return;
+  throw Error(fmt::format(
+      "belkad's XDP program is not on {}: start belkad with --interface={} first", name, name));
 }
 
 /// An interface with no device behind it copies, and its fill ring never wants to be woken.
@@ -67,8 +103,7 @@ bool is_virtual(const std::string& name) {
   const Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ethtool_drvinfo info{};
   info.cmd = ETHTOOL_GDRVINFO;
-  ifreq request{};
-  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  ifreq request = request_about(name);
   request.ifr_data = reinterpret_cast<char*>(&info);
   if (ioctl(socket_fd.get(), SIOCETHTOOL, &request) != 0) return false;
   return info.bus_info[0] == '\0';

@@ -37,11 +37,10 @@ std::string queue_names(const Worker& worker) {
   return names;
 }
 
-void describe(const Worker& worker, uint64_t lcore, rte_tel_data* into) {
+void describe(const Worker& worker, rte_tel_data* into) {
   const WorkerFigures& figures = worker.figures();
   const uint64_t cycles = load(figures.cycles);
   rte_tel_data_start_dict(into);
-  rte_tel_data_add_dict_u64(into, "lcore", lcore);
   rte_tel_data_add_dict_string(into, "queues", queue_names(worker).c_str());
   rte_tel_data_add_dict_u64(into, "rounds", load(figures.rounds));
   rte_tel_data_add_dict_u64(into, "busy_rounds", load(figures.busy_rounds));
@@ -57,13 +56,17 @@ void describe(const Worker& worker, uint64_t lcore, rte_tel_data* into) {
 
 int show_workers(const char* /*command*/, const char* /*parameters*/, rte_tel_data* data) {
   const std::lock_guard<std::mutex> lock(mutex);
-  rte_tel_data_start_array(data, RTE_TEL_CONTAINER);
+  rte_tel_data_start_dict(data);
   if (shown == nullptr) return 0;
   for (size_t lcore = 0; lcore < shown->size(); lcore++) {
     rte_tel_data* worker = rte_tel_data_alloc();
     if (worker == nullptr) return -1;
-    describe((*shown)[lcore], lcore, worker);
-    rte_tel_data_add_array_container(data, worker, 0);
+    describe((*shown)[lcore], worker);
+    const std::string name = "lcore_" + std::to_string(lcore);
+    if (rte_tel_data_add_dict_container(data, name.c_str(), worker, 0) != 0) {
+      rte_tel_data_free(worker);
+      return -1;
+    }
   }
   return 0;
 }
