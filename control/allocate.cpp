@@ -36,7 +36,7 @@ std::optional<FreeNumbers::Taken> FreeNumbers::take() {
 }
 
 std::optional<uint32_t> SlotSpace::first_fit(uint32_t slots,
-                                             std::map<uint32_t, uint32_t> blocked) const {
+                                             const std::map<uint32_t, uint32_t>& blocked) const {
   uint64_t candidate = 0;
   for (const auto& [base, taken] : blocked) {
     if (candidate + slots <= base) break;

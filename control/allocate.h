@@ -68,7 +68,8 @@ class SlotSpace {
   std::vector<SlotRange> gaps() const;
 
  private:
-  std::optional<uint32_t> first_fit(uint32_t slots, std::map<uint32_t, uint32_t> blocked) const;
+  std::optional<uint32_t> first_fit(uint32_t slots,
+                                    const std::map<uint32_t, uint32_t>& blocked) const;
 
   struct Resting {
     SlotRange range;

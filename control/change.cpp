@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 #include <tuple>
 
 #include "control/build.h"
+#include "control/change_parts.h"
 
 namespace belka {
 namespace {
@@ -47,10 +47,8 @@ class Preparer {
     for (size_t i = 0; i < services.size(); ++i)
       if (ranges[i].slots != 0) add_service(services[i], ranges[i]);
     if (change_.plan.faults.empty()) {
-      remove_services();
-      retire_backends();
-      retire_ranges();
-      plan_table();
+      unlink_unused(holdings_, kept_, change_);
+      plan_entries_of(tables_, seed_, change_);
     }
     return std::move(change_);
   }
@@ -130,7 +128,7 @@ class Preparer {
     plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
     count_moved(before, ring, numbers, plan);
     plan.repair = plan.kind == PlanService::Kind::unchanged && service_stores() != stores_before;
-    note_plan(std::move(plan));
+    note_plan(std::move(plan), change_.plan);
     change_.after.services.emplace(config.name, std::move(after));
   }
 
@@ -245,58 +243,6 @@ class Preparer {
       plan.slots_moved += address != owner.backend->address;
       plan.slots_to_other_pool += pool.name != owner.pool();
     }
-  }
-
-  void note_plan(PlanService plan) {
-    if (plan.repair) plan.kind = PlanService::Kind::changed;
-    if (plan.kind == PlanService::Kind::unchanged) {
-      ++change_.plan.unchanged;
-    } else {
-      change_.plan.services.push_back(std::move(plan));
-    }
-  }
-
-  void remove_services() {
-    for (const auto& [name, service] : holdings_.services) {
-      if (change_.after.services.contains(name)) continue;
-      change_.removed_services.push_back(service.number);
-      note_plan(compare_services(&service, nullptr));
-    }
-    change_.removed_services.insert(change_.removed_services.end(),
-                                    holdings_.stray_services.begin(),
-                                    holdings_.stray_services.end());
-    change_.after.stray_services.clear();
-  }
-
-  void retire_backends() {
-    change_.retired_backends = holdings_.stray_backends;
-    for (const auto& [name, service] : holdings_.services)
-      for (const HeldBackend& backend : service.backends)
-        if (!kept_[backend.number]) change_.retired_backends.push_back(backend.number);
-    change_.after.stray_backends.clear();
-  }
-
-  void retire_ranges() {
-    change_.retired_ranges = holdings_.stray_ranges;
-    for (const auto& [name, service] : holdings_.services) {
-      const auto after = change_.after.services.find(name);
-      for (const SlotRange& range : service.ranges)
-        if (after == change_.after.services.end() || range != *after->second.range())
-          change_.retired_ranges.push_back(range);
-    }
-    change_.after.stray_ranges.clear();
-  }
-
-  void plan_table() {
-    std::set<Address> vips;
-    std::vector<EntryRecord> wanted;
-    for (const auto& [name, service] : change_.after.services)
-      if (vips.insert(service.config.vip).second) wanted.push_back(vip_entry(service.config.vip));
-    for (const auto& [name, service] : change_.after.services)
-      wanted.push_back(entry_of(service.config, service_key(seed_, name), service.number,
-                                service.range()->base));
-    change_.entries = plan_entries(tables_.services, wanted);
-    if (!change_.entries.fault.empty()) fault(change_.entries.fault);
   }
 
   const TableView& tables_;

@@ -81,6 +81,7 @@ std::map<uint16_t, std::vector<const BackendRecord*>> find_backends(const TableV
 void write_backends(const Found& service, const std::vector<const BackendRecord*>& backends,
                     std::back_insert_iterator<std::string> out) {
   std::vector<std::string> lines;
+  lines.reserve(backends.size());
   for (const BackendRecord* record : backends)
     lines.push_back(fmt::format("{} {} weight {} mode {}\n", pool_name(service, *record),
                                 address_of(*record).text(), record->weight,
