@@ -39,7 +39,7 @@ std::string pool_text(const json& pool) {
 }
 
 std::string next_hop_text(const json& hop) {
-  const std::string state = word(hop, "state");
+  std::string state = word(hop, "state");
   if (state == "unknown") return "not known without a daemon";
   if (state != "ready") return state;
   return fmt::format("{} by {}, from {}, MTU {} bytes", word(hop, "mac"), word(hop, "interface"),
