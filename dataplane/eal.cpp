@@ -78,6 +78,7 @@ Eal::Eal(const EalOptions& options) {
   check_hugepages(options);
   std::vector<std::string> words = command_line(options);
   std::vector<char*> arguments;
+  arguments.reserve(words.size());
   for (std::string& word : words) arguments.push_back(word.data());
   optind = 1;  // gflags or a test may have moved it
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0) return;

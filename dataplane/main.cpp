@@ -108,6 +108,7 @@ void run(int argc, char** argv) {
                  .file_prefix = file_prefix(options),
                  .hugepages = options.hugepages});
   std::vector<Port> ports;
+  ports.reserve(plans.size());
   for (const PortPlan& plan : plans) ports.emplace_back(plan);
   std::vector<Worker> workers = make_workers(tables, ports, options.cores.size());
   const Telemetry telemetry(workers);
