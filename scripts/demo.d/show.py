@@ -10,7 +10,6 @@ import time
 import lab
 import measure
 
-sys.dont_write_bytecode = True
 PHASE_S = 6
 PHASE_MOST_S = 9
 ROW = "{:<18} {:>9}  {:>6} {:>8} {:>8}  {:>6} {:>8} {:>8}  {:>8} {:>6}  {:>12}"
