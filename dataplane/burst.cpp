@@ -16,6 +16,7 @@ namespace {
 
 /// Asks for the packets' first bytes.
 void receive(rte_mbuf* const* packets, uint32_t count) {
+#pragma GCC unroll 4
   for (uint32_t i = 0; i < count; i++) rte_prefetch0(rte_pktmbuf_mtod(packets[i], const uint8_t*));
 }
 
@@ -106,6 +107,7 @@ void hash_all(Burst& burst) {
 
 void find_slots(Burst& burst, const struct tables* tables) {
   const uint32_t found = burst.found;
+#pragma GCC unroll 4
   for (uint32_t i = 0; i < found; i++) {
     Passage& passage = burst.passage[i];
     struct choice choice {};
@@ -118,6 +120,7 @@ void find_slots(Burst& burst, const struct tables* tables) {
 
 void decide_all(Burst& burst, const struct tables* tables) {
   Passage* const end = burst.passage + burst.found;
+#pragma GCC unroll 4
   for (Passage* passage = burst.passage; passage < end; passage++) {
     passage->backend = decide(tables, passage->slot);
     rte_prefetch0(backend_at(tables, passage->backend));

@@ -64,10 +64,9 @@ SPLIT_INLINE void forward_decrement_hop_limit(uint8_t* ip, const struct packet* 
     ip[7] = (uint8_t)(packet->hop_limit - 1);
     return;
   }
-  uint16_t before = load16(ip + 8);
-  uint16_t after = (uint16_t)(before - 1); /* TTL is the first byte, and at least 2 */
-  store16(ip + 10, checksum_update(load16(ip + 10), before, after));
-  ip[8] = (uint8_t)after;
+  /* TTL is the low byte of its word, and at least 2: whatever m is, ~m + (m - 1) is ~1 + 0. */
+  store16(ip + 10, checksum_update(load16(ip + 10), 1, 0));
+  ip[8] = (uint8_t)(packet->hop_limit - 1);
 }
 
 SPLIT_INLINE void forward_write_macs(uint8_t* frame, const struct route* route) {
