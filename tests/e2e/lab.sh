@@ -112,6 +112,7 @@ start_dataplane() {
   background "$name" setsid nice -n -20 "$BELKA_BUILD/belka-dataplane" "--pins=$PINS" "--file_prefix=$(ns dpdk)" "$@" \
     2>"$WORK/dataplane.log"
   DATAPLANE_PID=$LAST_PID
+  disown "$DATAPLANE_PID" # bash is not to tell of its end
   favour "$DATAPLANE_PID"
   wait_for 20 "the data plane to be ready" dataplane_started
   grep -q 'belka-dataplane: ready' "$WORK/dataplane.log" ||
@@ -125,7 +126,6 @@ is_gone() { ! kill -0 "$1" 2>/dev/null; }
 stop_dataplane() {
   kill "-${1:-TERM}" "$DATAPLANE_PID"
   wait_for 10 "the data plane to end" is_gone "$DATAPLANE_PID"
-  wait "$DATAPLANE_PID" 2>/dev/null || true
 }
 
 # What a killed data plane leaves outside of the work directory.

@@ -5,7 +5,8 @@
 //   udp_numbered receive ADDRESS PORT COUNT            until SIGTERM
 //
 // Each prints one JSON object at its end. Packet n is due at begin + n / RATE; one that the sender
-// comes late for is sent at once, and how late the latest was is told. Flow n % FLOWS carries it.
+// comes late for is sent soon after, and how late the latest was is told. Flow n % FLOWS carries
+// it.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -26,6 +27,9 @@ namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int kSocketBytes = 16 << 20;
+// Of what a busy machine held up: a longer burst would overflow a veth's ring of 256.
+constexpr int64_t kLongestBurst = 32;
+constexpr int64_t kAfterBurstNs = 400'000;
 
 volatile std::sig_atomic_t stopped = 0;
 
@@ -34,6 +38,12 @@ int64_t now_ns(clockid_t clock) {
   clock_gettime(clock, &time);
   return time.tv_sec * kSecondNs + time.tv_nsec;
 }
+
+/// What is sent, in this machine's byte order.
+struct Payload {
+  uint64_t number;
+  int64_t sent_ns;  ///< CLOCK_REALTIME
+};
 
 struct Endpoint {
   sockaddr_storage address{};
@@ -83,15 +93,18 @@ void run_send(const Endpoint& to, int64_t rate, int64_t count, size_t flows) {
   }
   const int64_t begin_ns = now_ns(CLOCK_MONOTONIC), begin_wall_ns = now_ns(CLOCK_REALTIME);
   int64_t sent = 0, late_ns = 0, refused = 0;
+  const auto due_ns = [&] { return begin_ns + sent * kSecondNs / rate; };
   while (sent < count && stopped == 0) {
-    sleep_until(begin_ns + sent * kSecondNs / rate);
+    sleep_until(due_ns());
     const int64_t now = now_ns(CLOCK_MONOTONIC);
-    late_ns = std::max(late_ns, now - (begin_ns + sent * kSecondNs / rate));
-    for (; sent < count && begin_ns + sent * kSecondNs / rate <= now; sent++) {
-      const uint64_t number = static_cast<uint64_t>(sent);
+    late_ns = std::max(late_ns, now - due_ns());
+    const int64_t end = std::min(count, sent + kLongestBurst);
+    for (; sent < end && due_ns() <= now; sent++) {
+      const Payload payload{static_cast<uint64_t>(sent), now_ns(CLOCK_REALTIME)};
       const int fd = sockets[static_cast<size_t>(sent) % flows];
-      refused += send(fd, &number, sizeof number, 0) != sizeof number;
+      refused += send(fd, &payload, sizeof payload, 0) != sizeof payload;
     }
+    if (sent == end) sleep_until(now + kAfterBurstNs);
   }
   std::printf(
       "{\"sent\": %ld, \"refused\": %ld, \"rate\": %ld, \"begin_s\": %ld.%06ld, "
@@ -101,27 +114,29 @@ void run_send(const Endpoint& to, int64_t rate, int64_t count, size_t flows) {
 }
 
 struct Arrivals {
-  std::vector<uint8_t> seen;
+  std::vector<int64_t> sent_ns;  ///< of those that came; 0: it did not
   int64_t received = 0, duplicates = 0, reordered = 0, highest = -1;
 
-  void note(uint64_t number) {
-    if (number >= seen.size()) return;
+  void note(const Payload& payload) {
+    if (payload.number >= sent_ns.size()) return;
     received++;
-    if (seen[number]++ != 0) duplicates++;
-    const auto place = static_cast<int64_t>(number);
+    if (sent_ns[payload.number] != 0) duplicates++;
+    sent_ns[payload.number] = payload.sent_ns;
+    const auto place = static_cast<int64_t>(payload.number);
     if (place < highest) reordered++;
     highest = std::max(highest, place);
   }
 };
 
-/// As [first, how many] in a row, up to the highest that arrived.
+/// As [first, how many in a row, when the next one was sent], up to the highest that arrived.
 void print_gaps(const Arrivals& arrivals) {
   const char* comma = "";
-  for (int64_t i = 0; i <= arrivals.highest; i++) {
-    const int64_t first = i;
-    while (i <= arrivals.highest && arrivals.seen[static_cast<size_t>(i)] == 0) i++;
+  for (size_t i = 0; static_cast<int64_t>(i) <= arrivals.highest; i++) {
+    const size_t first = i;
+    while (arrivals.sent_ns[i] == 0) i++;  // the highest is there
     if (i == first) continue;
-    std::printf("%s[%ld, %ld]", comma, first, i - first);
+    std::printf("%s[%zu, %zu, %.6f]", comma, first, i - first,
+                static_cast<double>(arrivals.sent_ns[i]) / 1e9);
     comma = ", ";
   }
 }
@@ -135,12 +150,12 @@ void run_receive(const Endpoint& at, size_t count) {
     throw std::runtime_error("cannot bind: is the address here?");
   }
   Arrivals arrivals;
-  arrivals.seen.resize(count);
+  arrivals.sent_ns.resize(count);
   while (true) {
-    uint64_t number = 0;
-    const ssize_t bytes = recv(fd, &number, sizeof number, 0);
-    if (bytes == sizeof number) {
-      arrivals.note(number);
+    Payload payload{};
+    const ssize_t bytes = recv(fd, &payload, sizeof payload, 0);
+    if (bytes == sizeof payload) {
+      arrivals.note(payload);
     } else if (bytes < 0 && stopped != 0) {
       break;  // asked to end, and a while of silence
     }
