@@ -64,8 +64,9 @@ SPLIT_INLINE int service_find(const struct tables* tables, const struct service_
 #endif
   for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
     const struct service_entry* entry = service_at(tables, home + probe);
-    if (!entry || LOAD_RELAXED(entry->port_protocol_family) == PLACE_EMPTY) return 0;
-    if (service_copy(entry, key, choice)) return 1;
+    if (!entry) return 0;
+    if (SPLIT_LIKELY(service_copy(entry, key, choice))) return 1; /* no key is PLACE_EMPTY */
+    if (LOAD_RELAXED(entry->port_protocol_family) == PLACE_EMPTY) return 0;
   }
   return 0;
 }

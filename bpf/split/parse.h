@@ -130,7 +130,7 @@ SPLIT_INLINE enum verdict parse(const uint8_t* data, const uint8_t* end, uint32_
   if (data + ETHERNET_BYTES > end) return VERDICT_unreadable;
   uint32_t l3 = ETHERNET_BYTES;
   uint16_t type = load16(data + 12);
-  if (SPLIT_UNLIKELY(is_vlan_tag(type))) {
+  if (SPLIT_UNLIKELY(type != ETHERTYPE_IPV4 && is_vlan_tag(type))) {
     if (data + ETHERNET_BYTES + VLAN_BYTES > end) return VERDICT_unreadable;
     type = load16(data + 16);
     l3 += VLAN_BYTES;
