@@ -3,7 +3,9 @@
 # Real HTTP, nginx and curl, through l2 and ipip (4in4, 6in6), for IPv4 and IPv6, in both planes: every
 # response is right, the shares are plausible, and no packet is missing from the counters.
 # timeout: 180
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/lab.sh
 . "$(dirname "$0")/lab.sh"
 
 REQUESTS=200

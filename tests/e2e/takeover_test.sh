@@ -3,7 +3,9 @@
 # Numbered UDP at 10,000 packets a second while the daemon is killed and restarted, and the data plane is
 # killed ten times, hung, and stopped; then one of two lcores is stopped alone. Losses are figures.
 # timeout: 240
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/lab.sh
 . "$(dirname "$0")/lab.sh"
 
 HERE=$(dirname "$0")
