@@ -10,9 +10,9 @@
 
 HERE=$(dirname "$0")
 RATE=10000
-COUNT=2000000 # the numbers there are; the sender is told to end long before
 FLOWS=64
-KILLS=10
+KILLS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 200 || echo 10)
+COUNT=$((RATE * (60 + 10 * KILLS))) # the numbers there are; the sender is told to end long before
 
 event() { echo "$EPOCHREALTIME $*" >>"$WORK/events"; }
 
