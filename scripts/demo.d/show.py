@@ -3,6 +3,7 @@
 """Moves the split under load, kills the data plane, and shows what comes of it. Started by scripts/demo."""
 
 import math
+import shutil
 import signal
 import sys
 import time
@@ -16,6 +17,8 @@ ROW = "{:<18} {:>9}  {:>6} {:>8} {:>8}  {:>6} {:>8} {:>8}  {:>8} {:>6}  {:>12}"
 HEAD = (f"{'':30}{'canary':-^24}  {'baseline':-^24}  {'requests':-^15}  {'under way at':>12}\n" + ROW.format(
     "", "plane", "wanted", "in force", "observed", "wanted", "in force", "observed", "begun", "failed", "a change"))
 TTY = sys.stdout.isatty()
+# Rows grow in place only where they fit into a line.
+LIVE = TTY and shutil.get_terminal_size().columns > len(HEAD.splitlines()[-1])
 
 
 def coloured(text, code):
@@ -53,7 +56,7 @@ class Show:
         return ROW.format(*cells, f"{count.requests:,}", count.failed, changed)
 
     def follow(self, index):
-        """Until there are requests enough; on a terminal the row grows meanwhile."""
+        """Until there are requests enough; on a wide terminal the row grows meanwhile."""
         phase = self.phases[index]
         begin = time.monotonic()
         while True:
@@ -61,12 +64,12 @@ class Show:
             self.load.check()
             passed = time.monotonic() - begin
             enough = self.counts()[index].answered >= measure.LEAST_REQUESTS
-            if TTY:
+            if LIVE:
                 print("\r" + self.row(index, lab.packets_sent()), end="", flush=True)
             if (enough and passed >= PHASE_S) or passed >= PHASE_MOST_S:
                 break
         phase.packets_end = lab.packets_sent()
-        print(("\r" if TTY else "") + self.row(index), flush=True)
+        print(("\r" if LIVE else "") + self.row(index), flush=True)
 
     def phase(self, name, lives=True, change=None):
         self.phases.append(measure.Phase(name, time.monotonic(), dict(self.wanted), lab.shares_in_force(), lives,
