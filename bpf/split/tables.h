@@ -117,7 +117,8 @@ struct backend {
   uint8_t pool;    /* index in service_info.pools; 0 is prod */
   uint8_t family;  /* 4 or 6 */
   uint32_t weight; /* daemon only */
-  /* Daemon only. 1: no slot names it any more; it stays as it is until no plane can hold its number.
+  /* Daemon only. 1: no slot names it any more; it stays as it is until no plane can hold its
+   * number.
    */
   uint32_t retired;
 };
