@@ -59,24 +59,30 @@ std::set<uint32_t> ifindexes(const std::vector<Link>& links) {
   return numbers;
 }
 
-// Takes back a directory and tables that were made, unless the start came to its end.
+// Takes back programs, tables and a directory that were made, unless the start came to its end.
 class Undo {
  public:
   explicit Undo(std::string pins) : pins_(std::move(pins)) {}
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
   ~Undo() {
+    if (xdp_ != nullptr) xdp_->take_back();
     if (tables_) remove_table_pins(pins_);
     if (directory_) (void)rmdir(pins_.c_str());
   }
   void made_directory(bool made) { directory_ = made; }
   void made_tables(bool made) { tables_ = made; }
-  void keep() { directory_ = tables_ = false; }
+  void made_programs(Xdp* xdp) { xdp_ = xdp; }
+  void keep() {
+    directory_ = tables_ = false;
+    xdp_ = nullptr;
+  }
 
  private:
   std::string pins_;
   bool directory_ = false;
   bool tables_ = false;
+  Xdp* xdp_ = nullptr;
 };
 
 }  // namespace
@@ -117,6 +123,7 @@ void Daemon::set_up() {
   begin(choose_start(file, digest));
   xdp_ = std::make_unique<Xdp>(options_.pins, *maps_, options_.require_native);
   xdp_->attach(links);
+  undo.made_programs(xdp_.get());
   wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   controller_ = std::make_unique<Controller>(maps_->tables(), *publisher_, *this,
                                              [this](const Config& config) { persist(config); });

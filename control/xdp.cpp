@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "control/error.h"
 #include "control/xdp_program.h"
@@ -80,16 +81,14 @@ std::vector<Link> Xdp::find(const std::string& pins, const std::vector<std::stri
 }
 
 void Xdp::attach(const std::vector<Link>& wanted) {
-  std::vector<uint32_t> fresh;
   try {
     for (const Link& link : wanted) {
       const uint32_t place = place_for(link);
-      if (access(link_pin(pins_, place).c_str(), F_OK) != 0) fresh.push_back(place);
+      if (access(link_pin(pins_, place).c_str(), F_OK) != 0) fresh_.push_back(place);
       interfaces_.push_back(attach_one(link));
     }
   } catch (const Error&) {
-    for (uint32_t place : fresh) release(place);
-    interfaces_.clear();
+    take_back();
     throw;
   }
   for (uint32_t place = 0; place < INTERFACES; place++) {
@@ -100,6 +99,11 @@ void Xdp::attach(const std::vector<Link>& wanted) {
     spdlog::warn("{} is not named by --interface any more: detached", entry_name(entry));
     release(place);
   }
+}
+
+void Xdp::take_back() {
+  interfaces_.clear();
+  for (uint32_t place : std::exchange(fresh_, {})) release(place);
 }
 
 // The same interface keeps its place; one that was made again under its name takes it over; else

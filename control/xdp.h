@@ -44,6 +44,9 @@ class Xdp {
   // attached.
   void attach(const std::vector<Link>& wanted);
 
+  // Detaches what attach() attached where nothing was: for a start that fails after it.
+  void take_back();
+
   // An interface changed, went away, or came back under its name: follows.
   void link_changed(const Link& link, bool gone);
 
@@ -66,6 +69,7 @@ class Xdp {
   PinnedMaps& maps_;
   bool require_native_;
   std::vector<Interface> interfaces_;
+  std::vector<uint32_t> fresh_;  // places that had no link before
 };
 
 }  // namespace belka
