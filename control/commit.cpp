@@ -75,14 +75,7 @@ void Publisher::store_backends(const PreparedChange& change) {
 // The number has rested, so no plane looks. It is in use from the last store on.
 void Publisher::store_backend(const NewBackend& backend) {
   BackendRecord record = backend.record;
-  if (backend.donor != 0) {
-    const BackendRecord& donor = tables_.backends[backend.donor];
-    record.next_hop.word = donor.next_hop.word;
-    record.mtu = donor.mtu;
-    record.ifindex = donor.ifindex;
-    std::copy_n(donor.source_mac, sizeof donor.source_mac, record.source_mac);
-    std::copy_n(donor.outer_source, sizeof donor.outer_source, record.outer_source);
-  }
+  find_way(backend, record);
   BackendRecord& to = tables_.backends[backend.number];
   stores_.update(to.next_hop.word, 0);
   stores_.update_words(&word_at(&to, 1), &word_at(&record, 1), (kBackendWords - 1) * sizeof(Word));

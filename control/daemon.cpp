@@ -172,7 +172,11 @@ void Daemon::begin(const Start& start) {
   spdlog::info("{}", start.why);
   seed_file_ = start.config.seed_file;
   const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
-  publisher_ = std::make_unique<Publisher>(maps_->tables(), seed);
+  PublishHooks hooks = machine_hooks();
+  hooks.route_to = [this](const Address& backend, ForwardMode mode) {
+    return neighbours_->route_to(backend, mode);
+  };
+  publisher_ = std::make_unique<Publisher>(maps_->tables(), seed, std::move(hooks));
   if (!start.leave_tables) {
     PreparedChange change = publisher_->prepare(start.config);
     persist(start.config);
@@ -187,9 +191,9 @@ void Daemon::begin(const Start& start) {
 
 // Before a change is published: a crash in between finishes it at the next start.
 void Daemon::persist(const Config& config) {
+  neighbours_->prepare(config, kPatience);  // first: what it throws refuses the change
   const std::string digest = state_->save(config, loaded_digest_);
   applied_ = Applied{state_->file(), digest, std::time(nullptr)};
-  neighbours_->prepare(config, kPatience);
   published_ = true;
   const uint64_t one = 1;
   if (wake_) (void)!write(wake_.get(), &one, sizeof one);

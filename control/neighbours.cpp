@@ -91,12 +91,16 @@ void Neighbours::use(const NextHop& hop) {
 
 void Neighbours::prepare(const Config& config, milliseconds patience) {
   std::set<NextHop> asked;
+  prepared_.clear();
   for (const ServiceConfig& service : config.services) {
     for (const PoolConfig& pool : service.pools) {
       for (const BackendConfig& backend : pool.backends) {
         if (asked.size() >= kPreparedAtOnce) break;
         if (targets_.contains(backend.address)) continue;
-        const NextHop hop = next_hops_.next_hop(backend.address, netlink_.route(backend.address));
+        const auto [place, is_new] = prepared_.try_emplace(backend.address);
+        if (!is_new) continue;
+        place->second = netlink_.route(backend.address);
+        const NextHop hop = next_hops_.next_hop(backend.address, place->second);
         if (hop.ifindex == 0 || next_hops_.knows_mac(hop) || asked.contains(hop)) continue;
         asked.insert(hop);
         (void)netlink_.use_neighbour(hop.ifindex, hop.address);
@@ -113,7 +117,18 @@ void Neighbours::prepare(const Config& config, milliseconds patience) {
   }
 }
 
+std::optional<Route> Neighbours::route_to(const Address& backend, ForwardMode mode) const {
+  const auto target = targets_.find(backend);
+  const auto prepared = prepared_.find(backend);
+  if (target == targets_.end() && prepared == prepared_.end()) return std::nullopt;
+  const RouteAnswer& answer = target != targets_.end() ? target->second.answer : prepared->second;
+  const Resolution found = next_hops_.resolve(backend, mode, answer);
+  const Route* route = std::get_if<Route>(&found);
+  return route != nullptr ? std::optional(*route) : std::nullopt;
+}
+
 void Neighbours::follow(Publisher& publisher) {
+  prepared_.clear();
   const std::vector<BackendRef> backends = publisher.backends();
   for (auto& [address, target] : targets_) target.users.clear();
   addresses_.clear();
@@ -152,7 +167,11 @@ void Neighbours::note_neighbour(const Neighbour& neighbour) {
   next_hops_.set_neighbour(neighbour);
   const NextHop hop{neighbour.ifindex, neighbour.address};
   const auto users = by_hop_.find(hop);
-  if (users == by_hop_.end()) return;
+  if (users == by_hop_.end()) {
+    // What comes and goes on the link besides is not to pile up here.
+    if (neighbour.state == NUD_NONE) next_hops_.forget(hop);
+    return;
+  }
   changed_.insert(users->second.begin(), users->second.end());
   if (neighbour.state == NUD_NONE) lost_.insert(hop);
 }

@@ -39,6 +39,9 @@ class Neighbours {
   // that they are there when the first packet is. Waits no longer than `patience`.
   void prepare(const Config& config, std::chrono::milliseconds patience);
 
+  // The way to a backend of that configuration, as far as it is known now.
+  std::optional<Route> route_to(const Address& backend, ForwardMode mode) const;
+
   // After a publish: takes over the backends that there are now.
   void follow(Publisher& publisher);
 
@@ -80,7 +83,8 @@ class Neighbours {
   NetlinkEvents events_;
   NextHops next_hops_;
   std::map<Address, Target> targets_;
-  std::map<uint16_t, Address> addresses_;  // by the backends' numbers
+  std::map<Address, RouteAnswer> prepared_;  // of backends that are not published yet
+  std::map<uint16_t, Address> addresses_;    // by the backends' numbers
   std::map<NextHop, std::set<Address>> by_hop_;
   std::map<NextHop, int> use_errors_;
   std::set<Address> changed_;  // to be stored

@@ -41,6 +41,9 @@ class NextHops {
   // it says that there is no answer (NUD_FAILED) or that it is another.
   void set_neighbour(const Neighbour& neighbour);
 
+  // For one that is nobody's next hop, and went.
+  void forget(const NextHop& next_hop) { neighbours_.erase(next_hop); }
+
   // Events were lost: all that is known of neighbours is to be asked again; their MACs hold.
   void doubt_all();
 

@@ -38,6 +38,14 @@ bool same_way(const BackendRecord& record, const Route& route) {
          record.ifindex == route.ifindex;
 }
 
+void write_way(const Route& route, BackendRecord& record) {
+  record.next_hop = hop_of(route, record.next_hop.part.mode);
+  std::copy(route.source_mac.begin(), route.source_mac.end(), record.source_mac);
+  copy_address(route.outer_source, record.outer_source);
+  record.ifindex = route.ifindex;
+  record.mtu = route.mtu;
+}
+
 }  // namespace
 
 PublishHooks machine_hooks() {
@@ -50,6 +58,7 @@ PublishHooks machine_hooks() {
           },
       .sleep = [](uint64_t ns) { std::this_thread::sleep_for(std::chrono::nanoseconds(ns)); },
       .before_each_store = {},
+      .route_to = {},
   };
 }
 
@@ -110,6 +119,21 @@ std::vector<BackendRef> Publisher::backends() const {
   std::sort(refs.begin(), refs.end(),
             [](const BackendRef& a, const BackendRef& b) { return a.number < b.number; });
   return refs;
+}
+
+// Of a backend that is not in use yet.
+void Publisher::find_way(const NewBackend& backend, BackendRecord& record) const {
+  if (backend.donor != 0) {
+    const BackendRecord& donor = tables_.backends[backend.donor];
+    record.next_hop.word = donor.next_hop.word;
+    record.mtu = donor.mtu;
+    record.ifindex = donor.ifindex;
+    std::copy_n(donor.source_mac, sizeof donor.source_mac, record.source_mac);
+    std::copy_n(donor.outer_source, sizeof donor.outer_source, record.outer_source);
+  } else if (hooks_.route_to) {
+    const auto mode = static_cast<ForwardMode>(record.next_hop.part.mode);
+    if (const auto route = hooks_.route_to(address_of(record), mode)) write_way(*route, record);
+  }
 }
 
 bool Publisher::set_route(uint16_t backend, const std::optional<Route>& route) {

@@ -44,6 +44,9 @@ struct PublishHooks {
   std::function<void(uint64_t ns)> sleep;  // at least so long
   std::function<void()>
       before_each_store;  // may throw: then that is where the publisher was killed
+  // The way to a new backend, so that the first packet finds it; none, or not set: it begins
+  // unresolved. Called at a commit, while the backend is not in use yet.
+  std::function<std::optional<Route>(const Address&, ForwardMode)> route_to;
 };
 PublishHooks machine_hooks();
 
@@ -82,7 +85,7 @@ class Publisher {
 
   // The way to a backend, or nullopt where there is none now. False, and nothing is stored, where
   // no backend in force has this number. A backend keeps its way over publishes; a new one takes
-  // over that of another with the same address and mode, or is unresolved.
+  // over that of another with the same address and mode, or has what the hook says.
   bool set_route(uint16_t backend, const std::optional<Route>& route);
 
   // Blanks what was unlinked and has rested. commit does it at its end; to be called now and then.
@@ -94,6 +97,7 @@ class Publisher {
   void store_pool_slots(const PreparedChange& change);
   void store_backends(const PreparedChange& change);
   void store_backend(const NewBackend& backend);
+  void find_way(const NewBackend& backend, BackendRecord& record) const;
   void remove_services(const PreparedChange& change);
   void rest(PreparedChange& change);
   void blank(const Resting& rested);

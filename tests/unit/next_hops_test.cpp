@@ -97,6 +97,12 @@ TEST_F(NextHopsTest, ANeverZeroMacIsAnAnswer) {
   EXPECT_NE(why(on_link_), "");
 }
 
+TEST_F(NextHopsTest, WhoIsForgottenIsUnknown) {
+  tell(NUD_REACHABLE, kPeer);
+  hops_.forget(hops_.next_hop(backend_, on_link_));
+  EXPECT_EQ(why(on_link_), "10.0.0.9 has not answered on eth0 yet");
+}
+
 TEST_F(NextHopsTest, WhatTheTablesRememberGivesWayToTheKernel) {
   const NextHop hop = hops_.next_hop(backend_, on_link_);
   hops_.remember(hop, kPeer);

@@ -218,6 +218,45 @@ TEST_F(Publish, RoutesOutliveAPublishAndFollowAnAddressToAnotherPool) {
   EXPECT_FALSE(publisher_.set_route(0, route));
 }
 
+// Were it stored after the publish, the slots would name a backend that nobody can be sent to.
+TEST_F(Publish, ANewBackendIsReadyBeforeTheFirstSlotNamesIt) {
+  Route route;
+  route.next_hop_mac = {2, 0, 0, 0, 0, 1};
+  route.source_mac = {2, 0, 0, 0, 0, 2};
+  route.ifindex = 7;
+  route.mtu = 1500;
+  route.outer_source = address("10.0.0.1");
+  uint32_t unready = 0;
+  PublishHooks hooks = machine_.hooks();
+  hooks.route_to = [&](const Address& to, ForwardMode mode) {
+    EXPECT_EQ(mode, ForwardMode::l2);
+    return to == address("10.0.1.2") ? std::nullopt : std::optional(route);
+  };
+  hooks.before_each_store = [&] {
+    for (uint32_t slot = 0; slot < 64; ++slot) {
+      const BackendRecord& record =
+          tables_.view()->backends[slot_current(tables_.view()->slots[slot])];
+      unready += record.next_hop.part.state == BACKEND_UNRESOLVED &&
+                 address_of(record) != address("10.0.1.2");
+    }
+  };
+  Publisher publisher(tables_, test_seed(), hooks);
+  publisher.publish(config_with({web()}));
+  EXPECT_EQ(unready, 0u);
+  const auto refs = publisher.backends();
+  ASSERT_EQ(refs.size(), 4u);
+  for (const BackendRef& ref : refs) {
+    const BackendRecord& record = tables_.view()->backends[ref.number];
+    const bool is_known = ref.address != address("10.0.1.2");
+    EXPECT_EQ(ref.state, is_known ? BACKEND_READY : BACKEND_UNRESOLVED);
+    EXPECT_EQ(record.next_hop.part.mac[5], is_known ? 1 : 0);
+    EXPECT_EQ(record.source_mac[5], is_known ? 2 : 0);
+    EXPECT_EQ(record.ifindex, is_known ? 7u : 0u);
+    EXPECT_EQ(record.mtu, is_known ? 1500 : 0);
+    EXPECT_EQ(record.outer_source[3], is_known ? 1 : 0);
+  }
+}
+
 TEST_F(Publish, ARouteIsReadyOnlyWithAllItsFields) {
   publisher_.publish(config_with({web()}));
   const uint16_t number = publisher_.backends().front().number;
