@@ -62,18 +62,22 @@ static __always_inline int refuse(struct passage* passage, enum verdict verdict)
 }
 
 /*
- * Whether a data plane polls this queue now. The socket leaves the map with its process; the
- * heartbeat also tells a process that hangs, or is being torn down, from one that works. The clock,
- * the dearest step of all, is read only where both may be true.
+ * XDP_REDIRECT if the packet now goes to a data plane that polls its queue. The socket leaves the
+ * map with its process; the heartbeat also tells a process that hangs, or is being torn down, from
+ * one that works. The clock, the dearest step of all, is read only where both may be true. A
+ * redirect that is prepared and not returned has no effect.
  */
-static __always_inline int data_plane_is_there(uint32_t queue) {
-  if (queue >= QUEUES) return 0;
+static __always_inline int hand_over(const struct xdp_md* context) {
+  uint32_t queue = context->rx_queue_index;
+  if (queue >= QUEUES) return XDP_ABORTED;
   uint32_t index = interface_place * QUEUES + queue;
   const struct heartbeat* heartbeat = bpf_map_lookup_elem(&heartbeats, &index);
-  if (!heartbeat) return 0;
+  if (!heartbeat) return XDP_ABORTED;
   uint64_t beat_ns = LOAD_RELAXED(heartbeat->beat_ns);
-  if (beat_ns == 0 || !bpf_map_lookup_elem(&xsks_map, &queue)) return 0;
-  return (int64_t)(bpf_ktime_get_ns() - beat_ns) < HEARTBEAT_FRESH_NS;
+  if (beat_ns == 0 || bpf_redirect_map(&xsks_map, queue, XDP_ABORTED) != XDP_REDIRECT) {
+    return XDP_ABORTED;
+  }
+  return (int64_t)(bpf_ktime_get_ns() - beat_ns) < HEARTBEAT_FRESH_NS ? XDP_REDIRECT : XDP_ABORTED;
 }
 
 /* Rewrites the frame and sends it back out. */
@@ -126,10 +130,9 @@ int xsk_def_prog(struct xdp_md* context) {
   if (verdict != VERDICT_none) return finish(&passage, verdict);
   /* All of a fragmented datagram is for one plane, and this one sees fragments without ports too.
    */
-  uint32_t queue = context->rx_queue_index;
-  if (!passage.packet.first_fragment && data_plane_is_there(queue)) {
+  if (!passage.packet.first_fragment && hand_over(context) == XDP_REDIRECT) {
     count(&passage.counters->verdict[VERDICT_redirected], &passage);
-    return bpf_redirect_map(&xsks_map, queue, XDP_DROP);
+    return XDP_REDIRECT;
   }
   return split(context, &passage);
 }
