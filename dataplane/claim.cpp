@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -15,11 +16,28 @@ namespace belka {
 namespace {
 
 constexpr const char* kLockDirectory = "/run/belka";
+constexpr int kTries = 5;
 
 }  // namespace
 
-Claim::Claim(const std::string& lock_path, int flags, const std::string& what)
-    : lock_(open(lock_path.c_str(), flags | O_CLOEXEC, 0600)) {
+Claim::Claim(const std::string& lock_path, int flags, const std::string& what) {
+  // One that ends takes its file away: who opened it just before has locked nothing, and asks
+  // again.
+  for (int i = 0; i < kTries; i++) {
+    lock_or_throw(lock_path, flags, what);
+    if (!is_still_at(lock_path)) continue;
+    if ((flags & O_CREAT) != 0) made_ = lock_path;
+    return;
+  }
+  throw Error(fmt::format("{} goes away each time it is locked; try again", lock_path));
+}
+
+Claim::~Claim() {
+  if (lock_ && !made_.empty()) (void)unlink(made_.c_str());
+}
+
+void Claim::lock_or_throw(const std::string& lock_path, int flags, const std::string& what) {
+  lock_ = Descriptor(open(lock_path.c_str(), flags | O_CLOEXEC, 0600));
   if (!lock_) throw Error(fmt::format("cannot open {}: {}", lock_path, std::strerror(errno)));
   if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) {
@@ -29,6 +47,13 @@ Claim::Claim(const std::string& lock_path, int flags, const std::string& what)
       fmt::format("another belka-dataplane works with {}: stop it first; one takes several "
                   "interfaces and cores",
                   what));
+}
+
+bool Claim::is_still_at(const std::string& lock_path) const {
+  struct stat locked {};
+  struct stat there {};
+  return fstat(lock_.get(), &locked) == 0 && stat(lock_path.c_str(), &there) == 0 &&
+         locked.st_ino == there.st_ino && locked.st_dev == there.st_dev;
 }
 
 Claim Claim::file(const std::string& tables) { return {tables, O_RDWR, tables}; }

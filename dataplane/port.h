@@ -22,8 +22,8 @@ struct PortPlan {
 };
 
 /// The ports that the options ask for, in the order of interfaces and queues. Throws Error: an
-/// interface that is not here or that belkad does not run on, a queue that it does not have or that
-/// another data plane polls, no rights, a capture that cannot be read or written.
+/// interface that is not here or that belkad does not run on, a queue that it does not have, no
+/// rights, a capture that cannot be read or written.
 std::vector<PortPlan> plan_ports(const Options& options, const struct tables* tables);
 
 /// The port of a capture, which is there and of Ethernet frames. Throws Error.

@@ -11,10 +11,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <string_view>
-#include <thread>
 
 #include "control/descriptor.h"
 #include "control/error.h"
@@ -23,9 +21,6 @@
 namespace belka {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds kTwentyBeats{20};
 constexpr std::string_view kProgram = "xsk_def_prog";
 
 using Mac = std::array<uint8_t, 6>;
@@ -109,21 +104,6 @@ bool is_virtual(const std::string& name) {
   return info.bus_info[0] == '\0';
 }
 
-uint64_t beat_of(const struct heartbeat& heartbeat) {
-  return __atomic_load_n(&heartbeat.beat_ns, __ATOMIC_RELAXED);
-}
-
-void refuse_if_polled(const PortPlan& port) {
-  const uint64_t before = beat_of(*port.heartbeat);
-  if (before == 0) return;
-  std::this_thread::sleep_for(kTwentyBeats);
-  if (beat_of(*port.heartbeat) == before) return;  // left behind by one that was killed
-  throw Error(
-      fmt::format("another data plane polls {}: stop it first, or leave the queue out with "
-                  "--queues",
-                  port.name));
-}
-
 std::vector<uint32_t> queues_of(const std::string& name, const struct interface_entry& entry,
                                 const std::vector<uint32_t>& wanted) {
   std::vector<uint32_t> queues = wanted;
@@ -154,7 +134,6 @@ void plan_interface(const std::string& name, const Options& options, const struc
     port.ifindex = ifindex;
     port.queue = queue;
     port.heartbeat = &tables->heartbeats[place * QUEUES + queue];
-    refuse_if_polled(port);
     ports.push_back(port);
   }
 }
