@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
+#include "control/descriptor.h"
 #include "control/error.h"
 
 namespace belka {
@@ -68,23 +70,6 @@ void* map_or_throw(size_t bytes, int protection, int flags, int fd, size_t offse
   }
   return address;
 }
-
-/// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Descriptor open_pin(const std::string& directory, std::string_view name) {
   const std::string path = fmt::format("{}/{}", directory, name);
@@ -247,7 +232,8 @@ Tables Tables::open_pinned(const std::string& directory, Access access) {
 }
 
 Tables Tables::open_file(const std::string& path, Access access) {
-  const Descriptor fd(open(path.c_str(), access == Access::read_only ? O_RDONLY : O_RDWR));
+  const Descriptor fd(
+      open(path.c_str(), (access == Access::read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC));
   if (fd.get() < 0) throw Error(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   const FileHeader header = read_header(fd.get(), path);
   Tables tables;
@@ -260,17 +246,25 @@ Tables Tables::open_file(const std::string& path, Access access) {
     offset += bytes;
   }
   tables.check_layout(path);
+  const struct node& node = *tables.view_.node;
+  if (node.counter_rows != header.counter_rows || node.xdp_rows > node.counter_rows) {
+    throw Error(
+        fmt::format("{} says {} rows of counters in one place and {} in another; it is "
+                    "damaged, make it again",
+                    path, header.counter_rows, node.counter_rows));
+  }
   return tables;
 }
 
 Tables Tables::create_file(const std::string& path, uint32_t xdp_rows, uint32_t data_plane_rows) {
   const uint32_t rows = xdp_rows + data_plane_rows;
+  const std::string beside = path + ".new";  // whoever has mapped an old file at the path keeps it
   FileHeader header{};
   std::memcpy(header.magic, kFileMagic, sizeof kFileMagic);
   header.layout_version = LAYOUT_VERSION;
   header.counter_rows = rows;
   {
-    const Descriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const Descriptor fd(open(beside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (fd.get() < 0 || ftruncate(fd.get(), static_cast<off_t>(file_bytes(rows))) != 0 ||
         pwrite(fd.get(), &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) {
       throw Error(fmt::format("cannot make {}: {}", path, std::strerror(errno)));
@@ -282,6 +276,9 @@ Tables Tables::create_file(const std::string& path, uint32_t xdp_rows, uint32_t 
         static_cast<ssize_t>(sizeof node)) {
       throw Error(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
     }
+  }
+  if (rename(beside.c_str(), path.c_str()) != 0) {
+    throw Error(fmt::format("cannot make {}: {}", path, std::strerror(errno)));
   }
   return open_file(path, Access::daemon);
 }
