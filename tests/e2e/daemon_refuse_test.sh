@@ -50,6 +50,11 @@ refused "eth0 has an XDP program that is not of this instance, xdp_pass \(id [0-
 in_ns splitter ip link set dev eth0 xdp off
 pass_on "somebody else's XDP program"
 
+touch "$WORK/plain"
+refused "is no socket" "${here[@]}" --config="$WORK/web.yaml" "--socket=$WORK/plain"
+! has_xdp splitter eth0 || fail "a start that failed after attaching left its program"
+pass_on "a socket that is a file, which is found out last"
+
 # After a kill in the middle of the making: some pins, and no node.
 mkdir "$PINS"
 bpftool map create "$PINS/slots" type array key 4 value 4 entries 1 name slots

@@ -25,6 +25,7 @@ LAB_QUEUES=2
 LAB_MTU_BYTES=1600
 LAB_CORE=$(($(nproc) > 1 ? 1 : 0))
 DATAPLANE_PID=
+DATAPLANE_LOCKS=()
 
 lab_address_v4() { echo "10.77.0.$((10 + $1))"; }
 lab_address_v6() { echo "fd00:77::$((10 + $1))"; }
@@ -112,6 +113,7 @@ start_dataplane() {
   background "$name" setsid nice -n -20 "$BELKA_BUILD/belka-dataplane" "--pins=$PINS" "--file_prefix=$(ns dpdk)" "$@" \
     2>"$WORK/dataplane.log"
   DATAPLANE_PID=$LAST_PID
+  DATAPLANE_LOCKS+=("$(printf '/run/belka/dataplane-%s-%x.lock' "$(stat -c %D "$PINS")" "$(stat -c %i "$PINS")")")
   disown "$DATAPLANE_PID" # bash is not to tell of its end
   favour "$DATAPLANE_PID"
   wait_for 20 "the data plane to be ready" dataplane_started
@@ -129,7 +131,7 @@ stop_dataplane() {
 }
 
 # What a killed data plane leaves outside of the work directory.
-forget_dataplane() { rm -rf "/run/dpdk/$(ns dpdk)"; }
+forget_dataplane() { rm -rf "/run/dpdk/$(ns dpdk)" "${DATAPLANE_LOCKS[@]}"; }
 AT_EXIT+=(forget_dataplane)
 
 # start_nginx BACKEND: a page with its name, a file of a megabyte, and a place to PUT files to

@@ -61,6 +61,20 @@ start_one_lcore() { start_dataplane splitter --interface=eth0 --cores="$LAB_CORE
 start_two_lcores() { start_dataplane splitter --interface=eth0 --cores="$LAB_CORE,$LAB_CORE"; }
 daemon() { start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"; }
 
+dataplane_received() {
+  belkactl stats -o json | /usr/bin/python3 -c 'import json, sys
+print(next(plane["received"]["packets"] for plane in json.load(sys.stdin)["planes"] if plane["name"] == "dpdk"))'
+}
+
+# A heartbeat alone carries nothing: of about 2,000 packets it must see some hundreds.
+expect_dataplane_carries() {
+  local before after
+  before=$(dataplane_received)
+  sleep 0.2
+  after=$(dataplane_received)
+  [ $((after - before)) -ge $((RATE / 50)) ] || fail "the data plane got $((after - before)) packets in 0.2 s"
+}
+
 # How long ago each queue's heartbeat was, in ms.
 ages_ms() {
   belkactl status -o json | /usr/bin/python3 -c 'import json, sys
@@ -106,6 +120,7 @@ do_event "data plane started" start_one_lcore
 do_event "daemon killed" stop_belkad KILL
 do_event "daemon started" daemon
 for ((kill = 0; kill < KILLS; kill++)); do
+  expect_dataplane_carries
   do_event "data plane killed" kill_dataplane
   do_event "data plane started" start_one_lcore
 done
@@ -114,7 +129,9 @@ do_event "data plane goes on" go_on
 do_event "data plane hung" hang
 do_event "hung one killed" kill_dataplane
 do_event "data plane started" start_two_lcores
+expect_dataplane_carries
 do_event "one lcore stopped" stop_one_lcore
+expect_dataplane_carries
 do_event "data plane stopped cleanly" stop_dataplane TERM
 end_stream
 "$HERE/losses.py" "$WORK/sent.json" "$WORK/received.json" "$WORK/events" || fail "too much was lost"
