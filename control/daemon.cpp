@@ -22,6 +22,7 @@
 #include "control/error.h"
 #include "control/rights.h"
 #include "control/seed.h"
+#include "control/table_views.h"
 
 namespace belka {
 namespace {
@@ -85,6 +86,25 @@ class Undo {
   Xdp* xdp_ = nullptr;
 };
 
+// Another seed would deal every client anew, behind a plan that says that nothing changes.
+void require_same_seed(const struct tables& tables, const Seed& seed, const std::string& file) {
+  for (const ServiceView& service : view_services(tables)) {
+    const SipKey key = service_key(seed, service.name);
+    const service_entry* const begin = tables.services;
+    const service_entry* const end = begin + SERVICE_TABLE;
+    const auto* entry = std::find_if(begin, end, [&](const service_entry& each) {
+      return each.service == service.number && (each.port_protocol_family >> 16 & 0xff) != 0 &&
+             each.port_protocol_family >> 24 != PLACE_TOMBSTONE;
+    });
+    if (entry == end || (entry->hash_key[0] == key.k0 && entry->hash_key[1] == key.k1)) continue;
+    throw Error(fmt::format(
+        "the tables were made with another seed than {} has, which would move every connection of "
+        "service {}: name the right one as seed_file in the configuration, or give up what is in "
+        "force with belkad --uninstall",
+        file, service.name));
+  }
+}
+
 }  // namespace
 
 struct Daemon::Start {
@@ -92,6 +112,7 @@ struct Daemon::Start {
   std::string why;
   bool seed_is_known = false;  // it made the rings that are in force, so it must not be made anew
   bool leave_tables = false;   // nothing is to be published
+  bool is_saved = false;       // it is what the state directory has
 };
 
 Daemon::Daemon(DaemonOptions options) : options_(std::move(options)) {
@@ -159,7 +180,7 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
         file ? fmt::format("{} is as it was last loaded", options_.config) : "no --config";
     return {saved->config,
             fmt::format("{}, {}: what was applied last ({}) goes on", from, why, state_->file()),
-            known(saved->config)};
+            known(saved->config), false, true};
   }
   return {{},
           maps_->created() ? "no --config, and nothing was applied yet: no services"
@@ -176,10 +197,11 @@ void Daemon::begin(const Start& start) {
   hooks.route_to = [this](const Address& backend, ForwardMode mode) {
     return neighbours_->route_to(backend, mode);
   };
+  require_same_seed(*maps_->tables().view(), seed, seed_file_);
   publisher_ = std::make_unique<Publisher>(maps_->tables(), seed, std::move(hooks));
   if (!start.leave_tables) {
     PreparedChange change = publisher_->prepare(start.config);
-    persist(start.config);
+    persist_at_start(start);
     const uint64_t before = publisher_->generation();
     const uint64_t generation = publisher_->commit(change);
     spdlog::info("generation {}: {} services{}", generation, start.config.services.size(),
@@ -187,6 +209,18 @@ void Daemon::begin(const Start& start) {
   }
   neighbours_->follow(*publisher_);
   published_ = false;
+}
+
+// What stands in the file already need not be written to it: a full disk must not keep a daemon
+// from following the kernel.
+void Daemon::persist_at_start(const Start& start) {
+  try {
+    persist(start.config);
+  } catch (const Error& error) {
+    if (!start.is_saved) throw;
+    spdlog::error("{}: going on, since it is as it was", error.what());
+    published_ = true;
+  }
 }
 
 // Before a change is published: a crash in between finishes it at the next start.

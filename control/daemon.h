@@ -54,6 +54,7 @@ class Daemon : public StatusSource {
   Start choose_start(const std::optional<Config>& file, const std::string& digest);
   void begin(const Start& start);
   void persist(const Config& config);
+  void persist_at_start(const Start& start);
   void follow_kernel(Publisher& publisher);
 
   const DaemonOptions options_;

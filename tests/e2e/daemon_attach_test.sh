@@ -73,6 +73,17 @@ start
 [ "$(link_ids)" = "$before_links" ] || fail "a kill and a restart changed the links"
 pass_on "stopped, killed and started again: the same bytes, links and programs"
 
+stop_belkad
+mv "$WORK/seed" "$WORK/seed.kept"
+(umask 077 && head -c 32 /dev/zero >"$WORK/seed")
+expect_refusal "made with another seed than $WORK/seed has" nsenter --net="/run/netns/$(ns splitter)" \
+  "$BELKA_BUILD/belkad" "--pins=$PINS" "--socket=$SOCKET" "--state=$STATE" --interface=eth0,eth1 \
+  --config="$WORK/web.yaml"
+mv "$WORK/seed.kept" "$WORK/seed"
+[ "$(digests)" = "$before" ] || fail "a refused seed changed the tables"
+start
+pass_on "another seed than the tables were made with is refused"
+
 belkactl split web canary=25% >/dev/null
 stop_belkad
 start
