@@ -102,8 +102,7 @@ Figure figure_of(double cycles, double floor_cycles) {
   return {.ns = cycles * ns_per_cycle,
           .floor_ns = floor_cycles * ns_per_cycle,
           .cycles = cycles,
-          .floor_cycles = floor_cycles,
-          .note = ""};
+          .floor_cycles = floor_cycles};
 }
 
 Figure measure(const Traffic& traffic) {
@@ -124,7 +123,9 @@ Figure measure(const Traffic& traffic) {
     subject.push_back(cycles_of(rotation, split));
   }
   if (sent != uint64_t{kRounds} * kMbufs) throw Error("not every packet was forwarded");
-  return figure_of(median(subject), median(floor));
+  Figure figure = figure_of(median(subject), median(floor));
+  figure.calm_above = undisturbed(subject) - undisturbed(floor);
+  return figure;
 }
 
 Figure measure_floor() {

@@ -10,6 +10,9 @@ namespace belka::bench {
 
 double median(std::vector<double> values);
 
+/// The 5th percentile: what a round takes that no neighbour of the machine disturbs.
+double undisturbed(std::vector<double> values);
+
 /// What one benchmark found, per packet or per operation. Its floor was measured in the same run,
 /// in turn with it.
 struct Figure {
@@ -17,6 +20,7 @@ struct Figure {
   double floor_ns = 0;
   double cycles = 0;  ///< TSC cycles; 0 where the figure is not in cycles
   double floor_cycles = 0;
+  double calm_above = 0;  ///< undisturbed(subject) - undisturbed(floor), in the figure's unit
   std::string note;
 };
 

@@ -30,7 +30,7 @@ struct Case {
 };
 
 Figure measure(const Case& which) {
-  std::vector<double> subject, floor;
+  std::vector<double> subject, floor, all_subject, all_floor;
   for (int load = 0; load < kLoads; load++) {
     XdpRig rig(which.traffic);
     std::optional<XdpSocket> socket;
@@ -45,8 +45,12 @@ Figure measure(const Case& which) {
     }
     subject.push_back(median(subject_rounds));
     floor.push_back(median(floor_rounds));
+    all_subject.insert(all_subject.end(), subject_rounds.begin(), subject_rounds.end());
+    all_floor.insert(all_floor.end(), floor_rounds.begin(), floor_rounds.end());
   }
-  return {.ns = median(subject), .floor_ns = median(floor)};
+  return {.ns = median(subject),
+          .floor_ns = median(floor),
+          .calm_above = undisturbed(all_subject) - undisturbed(all_floor)};
 }
 
 void add(const std::string& name, const std::string& goal, const Case& which) {
