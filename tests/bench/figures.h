@@ -10,7 +10,8 @@ namespace belka::bench {
 
 double median(std::vector<double> values);
 
-/// The 5th percentile: what a round takes that no neighbour of the machine disturbs.
+/// The 5th percentile: the best case, of the quietest moments and of the luckiest loads of a
+/// program. No substitute for the median, which is what the goals are for.
 double undisturbed(std::vector<double> values);
 
 /// What one benchmark found, per packet or per operation. Its floor was measured in the same run,
