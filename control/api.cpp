@@ -5,11 +5,13 @@
 #include <httplib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -25,11 +27,14 @@ namespace belka {
 namespace {
 
 using nlohmann::json;
+using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxBodyBytes =
     kMaxConfigBytes + 1;  // one more, so that the reader says the limit
 constexpr size_t kMaxSplitBytes = 64u << 10;
 constexpr size_t kThreads = 4;
+constexpr int kReadSeconds = 5;   // between two pieces of a request
+constexpr int kBodySeconds = 10;  // for all of a body
 
 struct Request {
   const httplib::Request& http;
@@ -149,6 +154,9 @@ void explain_error(const httplib::Request& request, httplib::Response& response)
     known += fmt::format("{}{} {}", known.empty() ? "" : ", ", endpoint.method, endpoint.text);
   }
   if (status == 404) sentence = fmt::format("no {} here; there are {}", request.path, known);
+  if (status == 408) {
+    sentence = fmt::format("the body took longer than {} seconds; send it whole", kBodySeconds);
+  }
   if (status == 413) sentence = fmt::format("the body is longer than {} bytes", kMaxConfigBytes);
   if (sentence.empty()) sentence = fmt::format("the request cannot be read (status {})", status);
   write(response, status, {{"errors", {sentence}}});
@@ -166,14 +174,17 @@ void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& co
   server.Post(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response,
                                     const httplib::ContentReader& read) {
     Request with_body{request, ""};
+    const auto deadline = Clock::now() + std::chrono::seconds(kBodySeconds);
     const bool whole = read([&](const char* data, size_t bytes) {
       with_body.body.append(data, bytes);
-      return with_body.body.size() <= kMaxBodyBytes;
+      return with_body.body.size() <= kMaxBodyBytes && Clock::now() < deadline;
     });
     if (whole) {
       answer(response, endpoint.handler(controller, with_body));
+    } else if (with_body.body.size() > kMaxBodyBytes) {
+      response.status = 413;
     } else if (response.status < 400) {
-      response.status = with_body.body.size() > kMaxBodyBytes ? 413 : 400;
+      response.status = Clock::now() < deadline ? 400 : 408;
     }
   });
 }
@@ -186,6 +197,21 @@ void make_directory(const std::string& socket_path) {
   if (error) {
     throw Error(fmt::format("cannot make {} for the socket: {}; pass another --socket",
                             directory.string(), error.message()));
+  }
+}
+
+// Ends what clients still send or read, so that none of them holds up the end: connections have the
+// path of the socket that they were accepted on.
+void end_connections(const std::string& path) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    sockaddr_un address{};
+    socklen_t bytes = sizeof address;
+    const int fd = std::atoi(entry.path().filename().c_str());
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes) == 0 &&
+        address.sun_family == AF_UNIX && path == address.sun_path) {
+      (void)shutdown(fd, SHUT_RDWR);
+    }
   }
 }
 
@@ -224,7 +250,7 @@ Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_uniq
   server.set_address_family(AF_UNIX);
   server.set_payload_max_length(kMaxBodyBytes);
   server.set_keep_alive_timeout(1);
-  server.set_read_timeout(5);
+  server.set_read_timeout(kReadSeconds);
   // The kernel makes the socket's file with the mode of the descriptor (Linux, unix_bind), so it is
   // never open to others, not even for a moment.
   server.set_socket_options([](socket_t fd) { fchmod(fd, 0600); });
@@ -245,6 +271,7 @@ Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_uniq
 
 Api::~Api() {
   impl_->server.stop();
+  end_connections(impl_->path);
   impl_->thread.join();
   unlink(impl_->path.c_str());
 }

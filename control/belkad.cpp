@@ -92,7 +92,7 @@ void run(int argc, char** argv) {
   set_up_log();
   if (FLAGS_uninstall) {
     belka::uninstall(FLAGS_pins);
-    spdlog::info("{} is taken away; {} stays", FLAGS_pins, FLAGS_state);
+    spdlog::info("{} is taken away; what was applied stays in the state directory", FLAGS_pins);
     return;
   }
   const int signals = block_signals();

@@ -35,6 +35,7 @@ constexpr milliseconds kPatience{100};
 constexpr milliseconds kCollectEvery{1000};
 
 std::string read_file(const std::string& path) {
+  errno = 0;  // an empty file sets none
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
   if (!stream || !(text << stream.rdbuf())) {
@@ -134,7 +135,7 @@ void Daemon::set_up() {
   }
   Undo undo(options_.pins);
   undo.made_directory(prepare_pins(options_.pins));
-  lock_ = std::make_unique<InstanceLock>(options_.pins);
+  lock_ = std::make_unique<InstanceLock>(options_.pins, "runs with the tables at", "--pins");
   const std::vector<Link> links = Xdp::find(options_.pins, options_.interfaces, Netlink().links());
   state_ = std::make_unique<State>(options_.state);
   maps_ = std::make_unique<PinnedMaps>(PinnedMaps::open_or_create(options_.pins));
@@ -292,7 +293,7 @@ void uninstall(const std::string& pins) {
     throw Error(fmt::format("nothing is installed at --pins={}: there is no such directory", pins));
   }
   prepare_pins(pins);
-  const InstanceLock lock(pins);
+  const InstanceLock lock(pins, "runs with the tables at", "--pins");
   Xdp::detach_all(pins);
   remove_table_pins(pins);
   // A bpffs may be mounted just here, and then stays.

@@ -61,7 +61,7 @@ class Daemon : public StatusSource {
   std::string seed_file_;
   std::string loaded_digest_;
   std::optional<Applied> applied_;
-  std::unique_ptr<InstanceLock> lock_;
+  std::unique_ptr<InstanceLock> lock_;  // of the pins
   std::unique_ptr<State> state_;
   std::unique_ptr<PinnedMaps> maps_;
   std::unique_ptr<Neighbours> neighbours_;

@@ -37,7 +37,7 @@ std::string holder(int fd) {
 
 }  // namespace
 
-InstanceLock::InstanceLock(const std::string& directory)
+InstanceLock::InstanceLock(const std::string& directory, const char* does, const char* flag)
     : directory_(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (!directory_) {
     throw Error(fmt::format("cannot open {}: {}", directory, std::strerror(errno)));
@@ -47,9 +47,9 @@ InstanceLock::InstanceLock(const std::string& directory)
     throw Error(fmt::format("cannot lock {}: {}", directory, std::strerror(errno)));
   }
   const std::string pid = holder(directory_.get());
-  throw Error(fmt::format(
-      "another belkad{} runs with the tables at {}: stop it first, or give this one other --pins",
-      pid.empty() ? "" : fmt::format(" (process {})", pid), directory));
+  throw Error(fmt::format("another belkad{} {} {}: stop it first, or give this one another {}",
+                          pid.empty() ? "" : fmt::format(" (process {})", pid), does, directory,
+                          flag));
 }
 
 }  // namespace belka

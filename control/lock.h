@@ -7,12 +7,12 @@
 
 namespace belka {
 
-// One daemon for one directory of pins: an flock(2) on the directory, which the kernel gives back
-// however the process ends. Throws Error where another process has it, with its number if the
-// kernel tells it.
+// One daemon for one directory of pins, or of state: an flock(2) on the directory, which the kernel
+// gives back however the process ends. Throws Error where another process has it, with its number
+// if the kernel tells it: "another belkad `does` <directory>: ... give this one another `flag`".
 class InstanceLock {
  public:
-  explicit InstanceLock(const std::string& directory);
+  InstanceLock(const std::string& directory, const char* does, const char* flag);
 
  private:
   Descriptor directory_;

@@ -87,9 +87,14 @@ uint64_t Publisher::commit(PreparedChange& change) {
     throw std::logic_error("a prepared change is good for one commit, until the next");
   ++commits_;
   if (!change.empty()) {
+    // A reader that was held up in an entry which the last change took away may not find that this
+    // one has put its key in front of where he stands.
+    const uint64_t entries_ns = change.entries.empty() ? 0 : ready_after(buried_ns_);
+    const uint64_t ready_ns = std::max(change.ready_ns, entries_ns);
     const uint64_t now_ns = hooks_.now_ns();
-    if (now_ns < change.ready_ns) hooks_.sleep(change.ready_ns - now_ns);
+    if (now_ns < ready_ns) hooks_.sleep(ready_ns - now_ns);
     store_change(change);
+    if (!change.entries.tombstones.empty()) buried_ns_ = hooks_.now_ns();
     rest(change);
   }
   // Exchanged, so that the old ones are taken apart with the change and not here.

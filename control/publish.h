@@ -59,7 +59,7 @@ PublishHooks machine_hooks();
 // (control/allocate.h).
 //
 // Threads: none. The caller locks. No call blocks, but commit and publish where everything that is
-// free still rests: for kGraceNs at most, twice.
+// free still rests, or where services were taken away just before: for kGraceNs at most, twice.
 class Publisher {
  public:
   Publisher(Tables& tables, const Seed& seed, PublishHooks hooks = machine_hooks());
@@ -110,6 +110,7 @@ class Publisher {
   Holdings holdings_;
   Config in_force_;
   uint64_t commits_ = 0;
+  uint64_t buried_ns_ = 0;  // when entries of services were last taken away; 0: never
 };
 
 }  // namespace belka

@@ -83,9 +83,9 @@ class Planner {
     const auto chosen = behind ? behind : before;
     if (!chosen) {
       change_.fault = fmt::format(
-          "the {} places for a VIP entry from {} on are taken, allowed are {} probes; choose "
-          "another "
-          "port or VIP for one of the services there",
+          "the {} places for a VIP entry from {} on are taken, allowed are {} probes; apply it in "
+          "two steps, first without the services that are to go, or choose another port or VIP for "
+          "one of those there",
           static_cast<int>(SERVICE_PROBES), service_home(&key), static_cast<int>(SERVICE_PROBES));
       return false;
     }

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -34,9 +36,20 @@ void write_all(int fd, std::string_view text, const std::string& path) {
   }
 }
 
+// The file has its new name by then, so a fault here refuses nothing: only a power cut could undo
+// it.
 void sync_directory(const std::string& directory) {
   const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || fsync(fd.get()) != 0) fail("save to", directory);
+  if (fd && fsync(fd.get()) == 0) return;
+  spdlog::warn("{} could not be written through to the disk: {}", directory, std::strerror(errno));
+}
+
+void write_file(const std::string& path, std::string_view text) {
+  const Descriptor fd(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) fail("write", path);
+  write_all(fd.get(), text, path);
+  if (fsync(fd.get()) != 0) fail("save", path);
 }
 
 // The digest in the first line; empty where it has none.
@@ -59,8 +72,10 @@ State::State(std::string directory)
     : directory_(std::move(directory)), file_(directory_ + "/applied.yaml") {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(directory_).parent_path(), error);
-  if (mkdir(directory_.c_str(), 0700) == 0 || errno == EEXIST) return;
-  fail("make the directory", directory_);
+  if (mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+    fail("make the directory", directory_);
+  }
+  lock_.emplace(directory_, "keeps its state in", "--state");
 }
 
 std::optional<State::Saved> State::load() const {
@@ -89,14 +104,13 @@ std::string State::save(const Config& config, const std::string& loaded_digest) 
   const std::string text = fmt::format(
       "{}{}\n{}", kHeader, loaded_digest.empty() ? "none" : loaded_digest, to_yaml(config));
   const std::string temporary = file_ + ".new";
-  {
-    const Descriptor fd(
-        open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) fail("write", temporary);
-    write_all(fd.get(), text, temporary);
-    if (fsync(fd.get()) != 0) fail("save", temporary);
+  try {
+    write_file(temporary, text);
+    if (rename(temporary.c_str(), file_.c_str()) != 0) fail("save", file_);
+  } catch (const Error&) {
+    (void)unlink(temporary.c_str());
+    throw;
   }
-  if (rename(temporary.c_str(), file_.c_str()) != 0) fail("save", file_);
   sync_directory(directory_);
   return digest_of(text);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "control/config.h"
+#include "control/lock.h"
 
 namespace belka {
 
@@ -28,7 +29,8 @@ class State {
     int64_t time_s = 0;         // since 1970, when it was saved
   };
 
-  // Makes the directory (0700) where it is not there. Throws Error.
+  // Makes the directory (0700) where it is not there, and locks it. Throws Error: that cannot be
+  // done, or another daemon has it.
   explicit State(std::string directory);
 
   // None where nothing was saved; Error where what was saved cannot be read.
@@ -43,6 +45,7 @@ class State {
  private:
   std::string directory_;
   std::string file_;
+  std::optional<InstanceLock> lock_;
 };
 
 }  // namespace belka

@@ -50,6 +50,18 @@ std::string_view entry_name(const interface_entry& entry) {
   return {entry.name, strnlen(entry.name, sizeof entry.name)};
 }
 
+// A data plane that still runs sees by it that its sockets are dead.
+void clear_interfaces(const std::string& pins) {
+  const Descriptor map(bpf_obj_get((pins + "/interfaces").c_str()));
+  bpf_map_info info{};
+  uint32_t bytes = sizeof info;
+  if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &bytes) != 0) return;
+  const std::vector<uint8_t> nothing(info.value_size);
+  for (uint32_t place = 0; place < info.max_entries; place++) {
+    (void)bpf_map_update_elem(map.get(), &place, nothing.data(), BPF_ANY);
+  }
+}
+
 }  // namespace
 
 std::vector<Link> Xdp::find(const std::string& pins, const std::vector<std::string>& names,
@@ -224,6 +236,9 @@ void Xdp::link_changed(const Link& link, bool gone) {
       spdlog::warn("{} was removed: attached again when it comes back", interface.name);
       interface.note = "the interface was removed";
       interface.ifindex = 0;
+      // Pairs with the data plane's look at it: its sockets went with the interface.
+      interface_entry& entry = maps_.tables().view()->interfaces[interface.place];
+      __atomic_store_n(&entry.ifindex, 0u, __ATOMIC_RELEASE);
     } else if (!gone && same) {
       if (interface.name != link.name) spdlog::info("{} is {} now", interface.name, link.name);
       interface.name = link.name;
@@ -251,6 +266,7 @@ bool Xdp::attached(const Interface& interface) {
 }
 
 void Xdp::detach_all(const std::string& pins) {
+  clear_interfaces(pins);
   for (uint32_t place = 0; place < INTERFACES; place++) {
     const Descriptor link(bpf_obj_get(link_pin(pins, place).c_str()));
     if (link && bpf_link_detach(link.get()) == 0) spdlog::info("detached link_{}", place);

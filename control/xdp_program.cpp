@@ -26,13 +26,16 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-// The constants are in a map of their own for each load, so its number says nothing.
-bool read_constants(uint32_t map_id, Identity& identity) {
+// The constants, and what a program knows of its queues, are in maps of their own for each load,
+// whose numbers say nothing.
+bool is_own(uint32_t map_id, Identity& identity) {
   const Descriptor map(bpf_map_get_fd_by_id(map_id));
   bpf_map_info info{};
   uint32_t bytes = sizeof info;
   if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &bytes) != 0) return false;
-  if (std::string_view(info.name).find(".rodata") == std::string_view::npos) return false;
+  const std::string_view name(info.name);
+  if (name.find(".bss") != std::string_view::npos) return true;
+  if (name.find(".rodata") == std::string_view::npos) return false;
   identity.constants.resize(info.value_size);
   const uint32_t first = 0;
   return bpf_map_lookup_elem(map.get(), &first, identity.constants.data()) == 0;
@@ -49,7 +52,7 @@ bool read_identity(int program, Identity& identity) {
   }
   std::memcpy(identity.tag.data(), info.tag, identity.tag.size());
   for (uint32_t i = 0; i < info.nr_map_ids; i++) {
-    if (!read_constants(maps[i], identity)) identity.shared_maps.push_back(maps[i]);
+    if (!is_own(maps[i], identity)) identity.shared_maps.push_back(maps[i]);
   }
   std::sort(identity.shared_maps.begin(), identity.shared_maps.end());
   return true;

@@ -25,13 +25,13 @@ uint32_t fill_lane(HashLanes& lanes, uint32_t lane, const struct choice& choice,
                    const struct packet& packet) {
   lanes.key[0][lane] = choice.hash_key[0];
   lanes.key[1][lane] = choice.hash_key[1];
-  lanes.address[0][lane] = packet.address[0];
   if (packet.family == IPV4) {
-    lanes.last[lane] = HASH_LAST_BLOCK(&packet, FIVE_TUPLE_BYTES_IPV4);
+    lanes.block[0][lane] = HASH_IPV4_FIRST(&packet);
     return 0;
   }
-  for (uint32_t i = 1; i < 4; i++) lanes.address[i][lane] = packet.address[i];
-  lanes.last[lane] = HASH_LAST_BLOCK(&packet, FIVE_TUPLE_BYTES_IPV6);
+  lanes.block[0][lane] = packet.address[0];
+  lanes.block[1][lane] = packet.address[1];
+  lanes.block[2][lane] = HASH_IPV6_LAST(&packet);
   return 1;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/hash_lanes.h"
 
+#include "split/hash.h"
 #include "split/siphash.h"
 
 namespace belka {
@@ -15,22 +16,30 @@ using Vector512 = uint64_t __attribute__((vector_size(64), may_alias));
 #define HASH_LANES_WORD(Vector, words) \
   SIPHASH_WORD(v, *reinterpret_cast<const Vector*>(&(words)[lane]))
 
-#define HASH_LANES_FUNCTION(name, Vector, attributes, addresses)                            \
-  attributes void name(HashLanes& lanes, uint32_t count) {                                  \
-    constexpr uint32_t kAtOnce = sizeof(Vector) / sizeof(uint64_t);                         \
-    for (uint32_t lane = 0; lane < count; lane += kAtOnce) {                                \
-      Vector v[4];                                                                          \
-      SIPHASH_BEGIN(v, *reinterpret_cast<const Vector*>(&lanes.key[0][lane]),               \
-                    *reinterpret_cast<const Vector*>(&lanes.key[1][lane]));                 \
-      for (uint32_t i = 0; i < (addresses); i++) HASH_LANES_WORD(Vector, lanes.address[i]); \
-      HASH_LANES_WORD(Vector, lanes.last);                                                  \
-      SIPHASH_END(v, *reinterpret_cast<Vector*>(&lanes.hash[lane]));                        \
-    }                                                                                       \
+#define HASH_IPV4_BLOCKS(Vector)           \
+  HASH_LANES_WORD(Vector, lanes.block[0]); \
+  SIPHASH_WORD(v, HASH_IPV4_LAST)
+
+#define HASH_IPV6_BLOCKS(Vector)           \
+  HASH_LANES_WORD(Vector, lanes.block[0]); \
+  HASH_LANES_WORD(Vector, lanes.block[1]); \
+  HASH_LANES_WORD(Vector, lanes.block[2])
+
+#define HASH_LANES_FUNCTION(name, Vector, attributes, blocks)                 \
+  attributes void name(HashLanes& lanes, uint32_t count) {                    \
+    constexpr uint32_t kAtOnce = sizeof(Vector) / sizeof(uint64_t);           \
+    for (uint32_t lane = 0; lane < count; lane += kAtOnce) {                  \
+      Vector v[4];                                                            \
+      SIPHASH_BEGIN(v, *reinterpret_cast<const Vector*>(&lanes.key[0][lane]), \
+                    *reinterpret_cast<const Vector*>(&lanes.key[1][lane]));   \
+      blocks(Vector);                                                         \
+      SIPHASH_END(v, *reinterpret_cast<Vector*>(&lanes.hash[lane]));          \
+    }                                                                         \
   }
 
-#define HASH_LANES_VERSION(bits, attributes)                              \
-  HASH_LANES_FUNCTION(ipv4_in_##bits##_bits, Vector##bits, attributes, 1) \
-  HASH_LANES_FUNCTION(ipv6_in_##bits##_bits, Vector##bits, attributes, 4)
+#define HASH_LANES_VERSION(bits, attributes)                                             \
+  HASH_LANES_FUNCTION(ipv4_in_##bits##_bits, Vector##bits, attributes, HASH_IPV4_BLOCKS) \
+  HASH_LANES_FUNCTION(ipv6_in_##bits##_bits, Vector##bits, attributes, HASH_IPV6_BLOCKS)
 
 HASH_LANES_VERSION(128, )
 HASH_LANES_VERSION(256, __attribute__((target("avx2"))))

@@ -14,8 +14,8 @@ constexpr uint32_t kHashLanes = 32;
 /// use holds whatever was there.
 struct alignas(64) HashLanes {
   uint64_t key[2][kHashLanes];
-  uint64_t address[4][kHashLanes];  ///< IPv4 uses the first
-  uint64_t last[kHashLanes];        ///< ports, protocol and the message's length
+  uint64_t block[3][kHashLanes];  ///< of the message; IPv4 uses the first, its last is the same
+                                  ///< for all
   uint64_t hash[kHashLanes];
 };
 

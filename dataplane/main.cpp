@@ -94,6 +94,18 @@ void say_ready(const Options& options, const std::vector<Port>& ports) {
                options.cores.size());
 }
 
+/// Its queues' packets are split by the XDP program, if there is one; to poll it again is for a new
+/// start.
+void report_lost(const std::vector<Worker>& workers) {
+  for (const Worker& worker : workers) {
+    if (!worker.lost()) continue;
+    throw Error(
+        fmt::format("the interface of {} was removed, or belkad does not run on it any more; "
+                    "stopped: start this again when `belkactl status` lists it",
+                    worker.lost()->plan().name));
+  }
+}
+
 void run(int argc, char** argv) {
   const Options options = read_flags(argc, argv);
   const Tables tables = open_tables(options);
@@ -115,6 +127,7 @@ void run(int argc, char** argv) {
   say_ready(options, ports);
   rte_eal_mp_remote_launch(work, &workers, CALL_MAIN);
   rte_eal_mp_wait_lcore();
+  report_lost(workers);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct PortPlan {
   uint32_t ifindex = 0;   ///< packets come in by this interface
   uint32_t queue = 0;
   struct heartbeat* heartbeat = nullptr;  ///< null: a capture, which nobody else waits for
+  const struct interface_entry* interface = nullptr;  ///< null with it
 };
 
 /// The ports that the options ask for, in the order of interfaces and queues. Throws Error: an

@@ -134,6 +134,7 @@ void plan_interface(const std::string& name, const Options& options, const struc
     port.ifindex = ifindex;
     port.queue = queue;
     port.heartbeat = &tables->heartbeats[place * QUEUES + queue];
+    port.interface = &tables->interfaces[place];
     ports.push_back(port);
   }
 }

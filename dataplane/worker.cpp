@@ -72,20 +72,31 @@ void Worker::beat(uint64_t beat_ns) {
   }
 }
 
+/// Its sockets are dead then, and nothing of DPDK says so.
+const Port* Worker::find_lost() const {
+  for (const Port* port : ports_) {
+    const struct interface_entry* interface = port->plan().interface;
+    if (interface && LOAD_RELAXED(interface->ifindex) != port->plan().ifindex) return port;
+  }
+  return nullptr;
+}
+
 /// The TSC only says when to look at the clock again.
 void Worker::beat_if_due() {
   if (now_cycles_ - last_beat_cycles_ < rte_get_tsc_hz() / kBeatsPerSecond) return;
+  lost_ = find_lost();
   beat(monotonic_ns());
   last_beat_cycles_ = now_cycles_;
 }
 
-void Worker::run(const std::atomic<bool>& stop) {
+void Worker::run(std::atomic<bool>& stop) {
   uint32_t empty_rounds = 0;
   now_cycles_ = rte_rdtsc();
   while (!stop.load(std::memory_order_relaxed)) {
     empty_rounds = round() ? 0 : empty_rounds + 1;
     if (capture_ && empty_rounds == kEmptyRoundsAtEnd) return;
     beat_if_due();
+    if (lost_) stop.store(true, std::memory_order_relaxed);
   }
   drain();
 }

@@ -28,10 +28,15 @@ class Worker {
   /// `row` is this worker's alone. The ports stay with the caller and outlive it; at least one.
   Worker(const struct tables* tables, struct counters* row, std::vector<const Port*> ports);
 
-  /// Polls until `stop`, or until the end of a capture. While it polls, the heartbeat of each port
-  /// beats after a full round, idle or not. Then it hands back: the heartbeats are zero, so nothing
-  /// more is redirected, and it goes on until every port has stayed empty for 2 ms (at most 1 s).
-  void run(const std::atomic<bool>& stop);
+  /// Polls until `stop`, or until the end of a capture, or until the tables no longer have one of
+  /// its interfaces (it was removed, or belkad left it), which sets `stop`. While it polls, the
+  /// heartbeat of each port beats after a full round, idle or not. Then it hands back: the
+  /// heartbeats are zero, so nothing more is redirected, and it goes on until every port has stayed
+  /// empty for 2 ms (at most 1 s).
+  void run(std::atomic<bool>& stop);
+
+  /// After run: the port whose interface went away; null where none did.
+  const Port* lost() const { return lost_; }
 
   // For telemetry, from any thread.
   const WorkerFigures& figures() const { return *figures_; }
@@ -43,6 +48,7 @@ class Worker {
   bool round();
   void beat(uint64_t beat_ns);
   void beat_if_due();
+  const Port* find_lost() const;
   void drain();
 
   const struct tables* tables_;
@@ -50,6 +56,7 @@ class Worker {
   std::vector<const Port*> ports_;
   std::unique_ptr<Burst> burst_;
   std::unique_ptr<WorkerFigures> figures_;
+  const Port* lost_ = nullptr;
   bool capture_ = false;
   uint64_t now_cycles_ = 0;  ///< at the end of the last round
   uint64_t last_beat_cycles_ = 0;

@@ -24,6 +24,11 @@ def bpffs_entries():
     return {os.path.join(top, name) for top, dirs, files in os.walk("/sys/fs/bpf") for name in dirs + files}
 
 
+def runtime_files():
+    """Of Belka and of DPDK: sockets, locks, directories."""
+    return {path for top in ("/run/belka", "/run/dpdk") for path in glob.glob(f"{top}/*")}
+
+
 def belka_processes():
     found = set()
     for comm in glob.glob("/proc/[0-9]*/comm"):
@@ -61,6 +66,7 @@ def snapshot():
         "network namespace": listing(NETNS),
         "interface": listing("/sys/class/net"),
         "bpffs entry": bpffs_entries(),
+        "runtime file": runtime_files(),
         "process": belka_processes(),
         "mount": mounts() - {NETNS},
         "sysctl": sysctls(),

@@ -90,12 +90,16 @@ SPLIT_INLINE enum verdict classify(const struct tables* tables, const struct pac
   if (SPLIT_LIKELY(parsed == VERDICT_none && packet->kind != PACKET_OTHER)) {
     struct service_key exact = service_key_of(packet, packet->ports >> 16, packet->protocol);
     if (SPLIT_LIKELY(service_find(tables, &exact, choice))) return VERDICT_none;
-    struct service_key all_ports = service_key_of(packet, 0, packet->protocol);
-    if (service_find(tables, &all_ports, choice)) return VERDICT_none;
   } else if (packet->family == 0) {
     return parsed;
   }
+  /* The address before the service for all ports: a host's other traffic is done after two looks.
+   */
   struct service_key address = service_key_of(packet, 0, 0);
   if (!service_find(tables, &address, choice)) return VERDICT_not_vip;
+  if (parsed == VERDICT_none && packet->kind != PACKET_OTHER) {
+    struct service_key all_ports = service_key_of(packet, 0, packet->protocol);
+    if (service_find(tables, &all_ports, choice)) return VERDICT_none;
+  }
   return parsed == VERDICT_none ? VERDICT_vip_no_service : parsed;
 }

@@ -40,6 +40,7 @@ SPLIT_INLINE enum verdict forward_check(const struct packet* packet, const struc
   if (SPLIT_UNLIKELY(route->next_hop.part.state != BACKEND_READY)) {
     return route->next_hop.part.state == BACKEND_FREE ? VERDICT_no_backend : VERDICT_unresolved;
   }
+  READ_BARRIER(); /* the daemon changes the fields while the word says that it is not ready */
   if (SPLIT_UNLIKELY(backend->ifindex != ifindex)) return VERDICT_other_interface;
   if (SPLIT_UNLIKELY(packet->hop_limit <= 1)) return VERDICT_ttl_expired;
   if (SPLIT_UNLIKELY(packet->l3_bytes + forward_room_bytes(packet, route) > backend->mtu)) {

@@ -2,30 +2,30 @@
 #pragma once
 /*
  * hash: a connection's place on its service's ring, SipHash-1-3 under the service's key. The
- * message is, in wire order, source address, destination address, source port, destination port,
- * protocol: 13 bytes for IPv4, 37 for IPv6. Services hashed by source use the source address alone,
- * masked to its prefix: 4 or 16 bytes.
+ * message is, in wire order, source address, source port, destination port: 8 bytes for IPv4, 20
+ * for IPv6. The rest of the five-tuple, destination address and protocol, is the same for all of a
+ * service, whose key stands for it. Services hashed by source use the source address alone, masked
+ * to its prefix: 4 or 16 bytes.
  */
 #include "split/classify.h"
 #include "split/packet.h"
 #include "split/siphash.h"
 
-#define HASH_LAST_BLOCK(packet, message_bytes) \
-  ((packet)->ports | (uint64_t)(packet)->protocol << 32 | (uint64_t)(message_bytes) << 56)
-
-enum { FIVE_TUPLE_BYTES_IPV4 = 13, FIVE_TUPLE_BYTES_IPV6 = 37 };
+/* The blocks that hold the ports: the first of an IPv4 message, the last of an IPv6 one. */
+#define HASH_IPV4_FIRST(packet) ((uint32_t)(packet)->address[0] | (uint64_t)(packet)->ports << 32)
+#define HASH_IPV4_LAST (8ull << 56)
+#define HASH_IPV6_LAST(packet) ((packet)->ports | 20ull << 56)
 
 SPLIT_INLINE uint64_t hash_five_tuple(const uint64_t key[2], const struct packet* packet) {
   uint64_t v[4], hash;
   SIPHASH_BEGIN(v, key[0], key[1]);
-  SIPHASH_WORD(v, packet->address[0]);
   if (packet->family == IPV4) {
-    SIPHASH_WORD(v, HASH_LAST_BLOCK(packet, FIVE_TUPLE_BYTES_IPV4));
+    SIPHASH_WORD(v, HASH_IPV4_FIRST(packet));
+    SIPHASH_WORD(v, HASH_IPV4_LAST);
   } else {
+    SIPHASH_WORD(v, packet->address[0]);
     SIPHASH_WORD(v, packet->address[1]);
-    SIPHASH_WORD(v, packet->address[2]);
-    SIPHASH_WORD(v, packet->address[3]);
-    SIPHASH_WORD(v, HASH_LAST_BLOCK(packet, FIVE_TUPLE_BYTES_IPV6));
+    SIPHASH_WORD(v, HASH_IPV6_LAST(packet));
   }
   SIPHASH_END(v, hash);
   return hash;

@@ -17,6 +17,7 @@
 #include "dataplane/burst.h"
 #include "tests/bench/figures.h"
 #include "tests/bench/traffic.h"
+#include "tests/bench/witness.h"
 
 namespace belka::bench {
 namespace {
@@ -117,14 +118,20 @@ Figure measure(const Traffic& traffic) {
     burst_finish(*burst, &tables.view()->counters[1], count);
     sent += count;
   };
-  std::vector<double> subject, floor;
+  Witness witness;
+  Rounds rounds;
   for (int round = 0; round < kRounds; round++) {
-    floor.push_back(cycles_of(rotation, swap_macs));
-    subject.push_back(cycles_of(rotation, split));
+    Rounds::add(witness, rounds.floor, rounds.quiet_floor,
+                [&] { return cycles_of(rotation, swap_macs); });
+    Rounds::add(witness, rounds.subject, rounds.quiet_subject,
+                [&] { return cycles_of(rotation, split); });
   }
   if (sent != uint64_t{kRounds} * kMbufs) throw Error("not every packet was forwarded");
-  Figure figure = figure_of(median(subject), median(floor));
-  figure.calm_above = undisturbed(subject) - undisturbed(floor);
+  Figure figure = figure_of(median(rounds.subject), median(rounds.floor));
+  if (rounds.has_quiet()) {
+    figure.quiet_above = median(rounds.quiet_subject) - median(rounds.quiet_floor);
+    figure.quiet_percent = 100.0 * static_cast<double>(rounds.quiet_subject.size()) / kRounds;
+  }
   return figure;
 }
 

@@ -10,10 +10,6 @@ namespace belka::bench {
 
 double median(std::vector<double> values);
 
-/// The 5th percentile: the best case, of the quietest moments and of the luckiest loads of a
-/// program. No substitute for the median, which is what the goals are for.
-double undisturbed(std::vector<double> values);
-
 /// What one benchmark found, per packet or per operation. Its floor was measured in the same run,
 /// in turn with it.
 struct Figure {
@@ -21,7 +17,8 @@ struct Figure {
   double floor_ns = 0;
   double cycles = 0;  ///< TSC cycles; 0 where the figure is not in cycles
   double floor_cycles = 0;
-  double calm_above = 0;  ///< undisturbed(subject) - undisturbed(floor), in the figure's unit
+  double quiet_above = 0;    ///< above the floor, medians of the quiet rounds alone (witness.h)
+  double quiet_percent = 0;  ///< of the rounds; 0: none was
   std::string note;
 };
 

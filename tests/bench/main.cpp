@@ -41,8 +41,9 @@ class PlainJson : public benchmark::JSONReporter {
 class FloorTable : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override {
-    GetOutputStream() << fmt::format("{:<42} {:>10} {:>10} {:>10} {:>10}  {}\n", "benchmark",
-                                     "median", "floor", "above", "calm above", "to reach");
+    GetOutputStream() << fmt::format("{:<42} {:>10} {:>10} {:>10} {:>12} {:>6}  {}\n", "benchmark",
+                                     "median", "floor", "above", "quiet above", "quiet",
+                                     "to reach");
     return true;
   }
 
@@ -66,10 +67,12 @@ class FloorTable : public benchmark::BenchmarkReporter {
     const bool cycles = counter(run, "cycles") > 0;
     const double value = cycles ? counter(run, "cycles") : run.real_accumulated_time * 1e9;
     const double floor = counter(run, cycles ? "floor_cycles" : "floor_ns");
+    const double quiet = counter(run, "quiet_percent");
     GetOutputStream() << fmt::format(
-        "{:<42} {:>10} {:>10} {:>10} {:>10}  {}\n", name, amount(value, cycles),
+        "{:<42} {:>10} {:>10} {:>10} {:>12} {:>6}  {}\n", name, amount(value, cycles),
         floor > 0 ? amount(floor, cycles) : "-", floor > 0 ? amount(value - floor, cycles) : "-",
-        floor > 0 ? amount(counter(run, "calm_above"), cycles) : "-", goal_of(name));
+        quiet > 0 ? amount(counter(run, "quiet_above"), cycles) : "-",
+        floor > 0 ? fmt::format("{:.0f} %", quiet) : "-", goal_of(name));
     if (!run.report_label.empty()) GetOutputStream() << "  " << run.report_label << "\n";
   }
 
@@ -92,7 +95,10 @@ void record(benchmark::State& state, const Figure& figure) {
     state.counters["floor_cycles"] = figure.floor_cycles;
     state.counters["above_floor_cycles"] = figure.cycles - figure.floor_cycles;
   }
-  if (figure.calm_above > 0) state.counters["calm_above"] = figure.calm_above;
+  if (figure.quiet_percent > 0) {
+    state.counters["quiet_above"] = figure.quiet_above;
+    state.counters["quiet_percent"] = figure.quiet_percent;
+  }
   if (!figure.note.empty()) state.SetLabel(figure.note);
 }
 
@@ -101,11 +107,6 @@ void record(benchmark::State& state, const Figure& figure) {
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
-}
-
-double undisturbed(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 20];
 }
 
 void add_figure(const std::string& name, const std::string& goal,

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "tests/bench/figures.h"
+#include "tests/bench/witness.h"
 #include "tests/bench/xdp_rig.h"
 #include "tests/bench/xdp_socket.h"
 
@@ -30,7 +31,9 @@ struct Case {
 };
 
 Figure measure(const Case& which) {
-  std::vector<double> subject, floor, all_subject, all_floor;
+  Witness witness;
+  std::vector<double> subject, floor, quiet_subject, quiet_floor;  // a load each
+  size_t quiet_rounds = 0;
   for (int load = 0; load < kLoads; load++) {
     XdpRig rig(which.traffic);
     std::optional<XdpSocket> socket;
@@ -38,19 +41,24 @@ Figure measure(const Case& which) {
       socket.emplace(rig.xsks_map());
       rig.tables()->heartbeats[0].beat_ns = which.data_plane == DataPlane::fresh ? kFarAheadNs : 1;
     }
-    std::vector<double> subject_rounds, floor_rounds;
+    Rounds rounds;
     for (int round = 0; round < kRounds; round++) {
-      floor_rounds.push_back(rig.floor_ns(kRuns));
-      subject_rounds.push_back(rig.subject_ns(kRuns, which.expected));
+      Rounds::add(witness, rounds.floor, rounds.quiet_floor, [&] { return rig.floor_ns(kRuns); });
+      Rounds::add(witness, rounds.subject, rounds.quiet_subject,
+                  [&] { return rig.subject_ns(kRuns, which.expected); });
     }
-    subject.push_back(median(subject_rounds));
-    floor.push_back(median(floor_rounds));
-    all_subject.insert(all_subject.end(), subject_rounds.begin(), subject_rounds.end());
-    all_floor.insert(all_floor.end(), floor_rounds.begin(), floor_rounds.end());
+    subject.push_back(median(rounds.subject));
+    floor.push_back(median(rounds.floor));
+    quiet_rounds += rounds.quiet_subject.size();
+    if (!rounds.quiet_subject.empty()) quiet_subject.push_back(median(rounds.quiet_subject));
+    if (!rounds.quiet_floor.empty()) quiet_floor.push_back(median(rounds.quiet_floor));
   }
-  return {.ns = median(subject),
-          .floor_ns = median(floor),
-          .calm_above = undisturbed(all_subject) - undisturbed(all_floor)};
+  Figure figure{.ns = median(subject), .floor_ns = median(floor)};
+  if (!quiet_subject.empty() && !quiet_floor.empty()) {
+    figure.quiet_above = median(quiet_subject) - median(quiet_floor);
+    figure.quiet_percent = 100.0 * static_cast<double>(quiet_rounds) / (kLoads * kRounds);
+  }
+  return figure;
 }
 
 void add(const std::string& name, const std::string& goal, const Case& which) {

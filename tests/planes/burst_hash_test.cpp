@@ -28,9 +28,9 @@ void fill(HashLanes& lanes, uint32_t lane, const Message& message) {
   const struct packet& packet = message.packet;
   lanes.key[0][lane] = message.key[0];
   lanes.key[1][lane] = message.key[1];
-  for (uint32_t i = 0; i < 4; i++) lanes.address[i][lane] = packet.address[i];
-  lanes.last[lane] = packet.family == IPV4 ? HASH_LAST_BLOCK(&packet, FIVE_TUPLE_BYTES_IPV4)
-                                           : HASH_LAST_BLOCK(&packet, FIVE_TUPLE_BYTES_IPV6);
+  lanes.block[0][lane] = packet.family == IPV4 ? HASH_IPV4_FIRST(&packet) : packet.address[0];
+  lanes.block[1][lane] = packet.address[1];
+  lanes.block[2][lane] = HASH_IPV6_LAST(&packet);
 }
 
 void compare(const HashLanesVersion& version, uint8_t family, uint32_t count,

@@ -6,6 +6,7 @@
 #include <rte_errno.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ void start_eal() {
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     const int started = rte_eal_init(static_cast<int>(arguments.size()), arguments.data());
+    // The directory that DPDK makes, empty by then.
+    if (started >= 0) std::atexit([] { (void)rmdir(rte_eal_get_runtime_dir()); });
     return started < 0 && rte_errno == EALREADY ? 0 : started;
   }();
   if (result < 0) throw Error(fmt::format("DPDK does not start: {}", rte_strerror(rte_errno)));

@@ -101,6 +101,16 @@ class XdpExecutor : public Executor {
     }
     if (state == DataPlane::stale) beat_ns = now_ns() - HEARTBEAT_FRESH_NS;
     tables()->heartbeats[0].beat_ns = beat_ns;
+    forget_data_plane();
+  }
+
+  /// As if the program were newly loaded.
+  void forget_data_plane() {
+    const Bytes nothing(bpf_map__value_size(object_->maps.bss));
+    const uint32_t first = 0;
+    if (bpf_map_update_elem(bpf_map__fd(object_->maps.bss), &first, nothing.data(), BPF_ANY) != 0) {
+      throw Error(fmt::format("cannot write the program's variables: {}", std::strerror(errno)));
+    }
   }
 
   /// The kernel leaves 256 bytes free before a frame; where less is wanted, metadata takes them.

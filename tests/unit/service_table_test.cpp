@@ -172,6 +172,9 @@ TEST_F(ServiceTable, AReaderBesideTheWriterAlwaysFindsOneWholeEntry) {
     const uint64_t seen = looks;
     while (change.wait_before_removal && looks < seen + 2) std::this_thread::yield();
     remove_entries(stores_, table(), change);
+    // As the publisher between changes that take entries away.
+    const uint64_t buried = looks;
+    while (looks < buried + 2) std::this_thread::yield();
   }
   done = true;
   reader.join();

@@ -49,8 +49,9 @@ def wire(address):
 
 
 def five_tuple(source, destination, source_port, destination_port, protocol):
-    ports = source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big")
-    return wire(source) + wire(destination) + ports + bytes([protocol])
+    """What is hashed of it: destination and protocol are the service's own, whose key stands for them."""
+    del destination, protocol
+    return wire(source) + source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big")
 
 
 def source_prefix(prefix):
