@@ -132,7 +132,13 @@ static __always_inline int forward(struct xdp_md* context, struct passage* passa
 static __always_inline int split(struct xdp_md* context, struct passage* passage) {
   const struct tables tables = {};
   uint64_t hash = hash_flow(&passage->choice, &passage->packet);
-  passage->backend = decide(&tables, slot_index(&passage->choice, hash));
+  uint32_t slot = slot_index(&passage->choice, hash);
+  uint32_t word = slot_word(&tables, slot);
+  passage->backend = slot_current(word);
+  if (SPLIT_UNLIKELY(!slot_is_settled(word))) {
+    uint64_t own_hash = connection_hash(&passage->choice, &passage->packet, hash);
+    passage->backend = decide_moving(&tables, &passage->packet, passage->counters, slot, own_hash);
+  }
   const struct backend* backend = backend_at(&tables, passage->backend);
   if (!backend) return refuse(passage, VERDICT_no_backend);
   enum verdict verdict = forward_check(&passage->packet, backend, interface_index, &passage->route);

@@ -26,6 +26,10 @@ struct slot_line {
   uint32_t slot[SLOTS_PER_LINE];
 };
 
+struct since_line {
+  uint16_t tick[SINCE_PER_LINE];
+};
+
 SHARED_ARRAY(services, struct service_entry, SERVICE_TABLE);
 SHARED_ARRAY(slots, struct slot_line, SLOTS / SLOTS_PER_LINE);
 SHARED_ARRAY(backends, struct backend, BACKENDS);
@@ -34,6 +38,8 @@ SHARED_ARRAY(heartbeats, struct heartbeat, INTERFACES* QUEUES);
 SHARED_ARRAY(interfaces, struct interface_entry, INTERFACES);
 SHARED_ARRAY(service_info, struct service_info, SERVICES);
 SHARED_ARRAY(node, struct node, 1);
+SHARED_ARRAY(pins, struct pin_bucket, PIN_BUCKETS);
+SHARED_ARRAY(since, struct since_line, SLOTS / SINCE_PER_LINE);
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -64,4 +70,16 @@ SPLIT_INLINE const struct backend* backend_at(const struct tables* tables, uint3
   (void)tables;
   index &= BACKENDS - 1;
   return bpf_map_lookup_elem(&backends, &index);
+}
+
+SPLIT_INLINE struct pin_bucket* pins_at(const struct tables* tables, uint32_t index) {
+  (void)tables;
+  index &= PIN_BUCKETS - 1;
+  return bpf_map_lookup_elem(&pins, &index);
+}
+
+SPLIT_INLINE const struct node* node_at(const struct tables* tables) {
+  (void)tables;
+  uint32_t index = 0;
+  return bpf_map_lookup_elem(&node, &index);
 }

@@ -116,7 +116,7 @@ void explain_split(const struct tables& tables, const struct packet& packet,
   const uint64_t hash = hash_flow(&choice, &packet);
   answer["hash"] = fmt::format("{:#018x}", hash);
   const uint32_t slot = slot_index(&choice, hash);
-  const uint16_t number = decide(&tables, slot);
+  const uint16_t number = slot_current(slot_word(&tables, slot));
   answer["slot"] = {{"number", slot - choice.slot_base}, {"index", slot}};
   answer["rank"] = rank_of(choice, slot - choice.slot_base);
   struct backend backend = *backend_at(&tables, number);

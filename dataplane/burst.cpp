@@ -70,6 +70,7 @@ void classify_all(Burst& burst, const struct tables* tables, rte_mbuf* const* pa
     passage->slot_base = choice.slot_base;
     passage->slot_mask = choice.slot_mask;
     passage->service = choice.service;
+    passage->source_bits = choice.source_bits;
     ipv6_count += fill_lane(burst.lanes, found, choice, passage->packet);
     if (SPLIT_UNLIKELY(choice.source_bits != 0)) hash_by_source(burst, found, choice);
     passage++;
@@ -118,13 +119,43 @@ void find_slots(Burst& burst, const struct tables* tables) {
   }
 }
 
-void decide_all(Burst& burst, const struct tables* tables) {
+/// What pins know the packet's connection by.
+uint64_t own_hash(const Burst& burst, uint32_t place) {
+  if (SPLIT_LIKELY(burst.passage[place].source_bits == 0)) return burst.lanes.hash[place];
+  const uint64_t key[2] = {burst.lanes.key[0][place], burst.lanes.key[1][place]};
+  return hash_five_tuple(key, &burst.passage[place].packet);
+}
+
+/// Packets of slots that are not settled, in order of arrival; their buckets were asked for.
+void decide_moving_ones(Burst& burst, const struct tables* tables, struct counters* row) {
+  for (uint32_t i = 0; i < burst.moving_count; i++) {
+    Passage& passage = burst.passage[burst.moving[i]];
+    passage.backend =
+        decide_moving(tables, &passage.packet, row, passage.slot, burst.moving_hash[i]);
+    rte_prefetch0(backend_at(tables, passage.backend));
+  }
+}
+
+void note_moving(Burst& burst, const struct tables* tables, uint32_t place) {
+  const uint64_t hash = own_hash(burst, place);
+  rte_prefetch0(pins_at(tables, pin_bucket_of(hash)));
+  burst.moving[burst.moving_count] = static_cast<uint8_t>(place);
+  burst.moving_hash[burst.moving_count++] = hash;
+}
+
+void decide_all(Burst& burst, const struct tables* tables, struct counters* row) {
   Passage* const end = burst.passage + burst.found;
+  burst.moving_count = 0;
 #pragma GCC unroll 4
   for (Passage* passage = burst.passage; passage < end; passage++) {
-    passage->backend = decide(tables, passage->slot);
+    const uint32_t word = slot_word(tables, passage->slot);
+    passage->backend = slot_current(word);
     rte_prefetch0(backend_at(tables, passage->backend));
+    if (SPLIT_UNLIKELY(!slot_is_settled(word))) {
+      note_moving(burst, tables, static_cast<uint32_t>(passage - burst.passage));
+    }
   }
+  if (SPLIT_UNLIKELY(burst.moving_count != 0)) decide_moving_ones(burst, tables, row);
 }
 
 bool is_sent(uint32_t verdict) {
@@ -217,15 +248,17 @@ void count_found(const Burst& burst, struct counters* row) {
 
 }  // namespace
 
-uint16_t burst_split(Burst& burst, const struct tables* tables, uint32_t ifindex,
-                     rte_mbuf* const* packets, uint16_t count) {
+uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
+                     uint32_t ifindex, rte_mbuf* const* packets, uint16_t count) {
   const struct tables local = *tables;  // a copy, so that no store below can seem to change it
-  if (!local.services || !local.slots || !local.backends) __builtin_unreachable();
+  if (!local.services || !local.slots || !local.backends || !local.pins || !local.node) {
+    __builtin_unreachable();
+  }
   receive(packets, count);
   classify_all(burst, &local, packets, count);
   hash_all(burst);
   find_slots(burst, &local);
-  decide_all(burst, &local);
+  decide_all(burst, &local, row);
   forward_all(burst, &local, ifindex);
   return burst.transmit_count;
 }

@@ -26,6 +26,7 @@ struct alignas(32) Passage {
   uint32_t slot;                  ///< index among all slots
   uint16_t service, backend;      ///< numbers
   uint8_t verdict;                ///< enum verdict
+  uint8_t source_bits;            ///< of the service
   struct packet packet;
 };
 
@@ -44,15 +45,19 @@ struct alignas(64) Burst {
                                      ///< address alone
   uint8_t by_source[kBurstPackets];  ///< their places
   uint64_t by_source_hash[kBurstPackets];
+  uint8_t moving[kBurstPackets];  ///< places of those whose slot is not settled
+  uint64_t moving_hash[kBurstPackets];
+  uint32_t moving_count;
   uint64_t received_bytes;
 };
 
 /// Decides packets[0..count), count at most kBurstPackets, which came in by
 /// `ifindex`, and rewrites those to be sent: they stand in
 /// burst.transmit[0..n), n being returned. Every other packet keeps its bytes.
+/// `row`, whose only writer is the caller, gets the pins that were refused.
 /// burst_finish must follow.
-uint16_t burst_split(Burst& burst, const struct tables* tables, uint32_t ifindex,
-                     rte_mbuf* const* packets, uint16_t count);
+uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
+                     uint32_t ifindex, rte_mbuf* const* packets, uint16_t count);
 
 /// After the transmission of the first `sent` of burst.transmit (which the
 /// driver now owns): counts every packet under its verdict in `row`, whose only

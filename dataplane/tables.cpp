@@ -30,6 +30,8 @@ enum Table : size_t {
   kHeartbeats,
   kInterfaces,
   kServiceInfo,
+  kPins,
+  kSince,
   kNode,
   kTables
 };
@@ -56,7 +58,7 @@ size_t file_bytes(uint32_t counter_rows) {
 }
 
 int protection(size_t table, Tables::Access access) {
-  const bool of_planes = table == kCounters || table == kHeartbeats;
+  const bool of_planes = table == kCounters || table == kHeartbeats || table == kPins;
   const bool writable =
       access == Tables::Access::daemon || (access == Tables::Access::data_plane && of_planes);
   return writable ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -145,6 +147,8 @@ const std::vector<TableShape>& table_shapes() {
       {"heartbeats", sizeof(heartbeat), INTERFACES * QUEUES},
       {"interfaces", sizeof(interface_entry), INTERFACES},
       {"service_info", sizeof(service_info), SERVICES},
+      {"pins", sizeof(pin_bucket), PIN_BUCKETS},
+      {"since", sizeof(uint16_t) * SINCE_PER_LINE, SLOTS / SINCE_PER_LINE},
       {"node", sizeof(struct node), 1},
   };
   return shapes;
@@ -188,6 +192,12 @@ void Tables::adopt(size_t table, void* address, size_t bytes) {
       break;
     case kServiceInfo:
       view_.service_info = static_cast<struct service_info*>(address);
+      break;
+    case kPins:
+      view_.pins = static_cast<pin_bucket*>(address);
+      break;
+    case kSince:
+      view_.since = static_cast<uint16_t*>(address);
       break;
     default:
       view_.node = static_cast<struct node*>(address);

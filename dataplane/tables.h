@@ -35,8 +35,9 @@ class Tables {
   Tables& operator=(const Tables&) = delete;
   ~Tables();
 
-  /// Maps the tables that a daemon pinned under `directory` in bpffs. data_plane maps only counters
-  /// and heartbeats writable. Throws Error: not there, another layout version, no permission.
+  /// Maps the tables that a daemon pinned under `directory` in bpffs. data_plane maps only
+  /// counters, heartbeats and pins writable. Throws Error: not there, another layout version, no
+  /// permission.
   static Tables open_pinned(const std::string& directory, Access access);
 
   /// As open_pinned, from a file that create_file made.

@@ -43,7 +43,7 @@ bool Worker::poll(const Port& port) {
   rte_mbuf* packets[kBurstPackets];
   const uint16_t count = rte_eth_rx_burst(port.id(), 0, packets, kBurstPackets);
   if (count == 0) return false;
-  const uint16_t to_send = burst_split(*burst_, tables_, port.plan().ifindex, packets, count);
+  const uint16_t to_send = burst_split(*burst_, tables_, row_, port.plan().ifindex, packets, count);
   const uint16_t sent =
       to_send == 0 ? 0 : rte_eth_tx_burst(port.id(), 0, burst_->transmit, to_send);
   burst_finish(*burst_, row_, sent);

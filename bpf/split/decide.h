@@ -1,17 +1,172 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 #pragma once
-/* decide: from a hash to the backend whose slot it falls into. One read of the slot, one of the
- * backend. */
+/*
+ * decide: from a hash to a backend. A settled slot says it with one read. In a slot that moves, a
+ * connection's pin says it, and for a connection that has none the slot and the packet do: a SYN
+ * goes to the slot's current backend, whatever else to its default, and where it must be remembered
+ * a pin is put in.
+ *
+ * What it holds on to: each slot has one default backend, every live connection without a pin is on
+ * it, and a pin names the backend of its connection. So every answer to a packet without a pin that
+ * leaves none is the default.
+ */
 #include "split/classify.h"
+#include "split/hash.h"
+#include "split/pins.h"
 #include "split/tables.h"
+
+enum {
+  DECIDE_TRIES = 4, /* looks at a bucket in which others are at work */
+  /* A SYN of a connection whose pin was used at most so many ticks ago is a retransmission. (With
+   * 1, one that spans two ticks would be taken for a new connection.) */
+  SYN_FOLLOWS_TICKS = 2,
+  DECIDED_BACKEND = 0xffff,
+  DECIDED_AGAIN = 1 << 16, /* a pin was put in or refused: the slot has to be looked at again */
+  DECIDED_REFUSED = 1 << 17,
+};
 
 /* The slot's index among all slots. */
 SPLIT_INLINE uint32_t slot_index(const struct choice* choice, uint64_t hash) {
   return choice->slot_base + ((uint32_t)hash & choice->slot_mask);
 }
 
-/* The backend number that serves the slot; 0 where none does. */
-SPLIT_INLINE uint16_t decide(const struct tables* tables, uint32_t slot) {
+/* The slot's word; of no slot, that of one without a backend. */
+SPLIT_INLINE uint32_t slot_word(const struct tables* tables, uint32_t slot) {
   const uint32_t* word = slot_at(tables, slot);
-  return word ? slot_current(LOAD_RELAXED(*word)) : 0;
+  return word ? LOAD_RELAXED(*word) : 0;
+}
+
+SPLIT_INLINE uint32_t tick_now(const struct tables* tables) {
+  const struct node* node = node_at(tables);
+  return node ? LOAD_RELAXED(node->tick) : 0;
+}
+
+SPLIT_INLINE int backend_is_down(const struct tables* tables, uint16_t number) {
+  const struct backend* backend = backend_at(tables, number);
+  return backend && LOAD_RELAXED(backend->down) != 0;
+}
+
+/* What pins know connections by: their own hash, also where the service deals out whole sources. */
+SPLIT_INLINE uint64_t connection_hash(const struct choice* choice, const struct packet* packet,
+                                      uint64_t hash) {
+  return choice->source_bits == 0 ? hash : hash_five_tuple(choice->hash_key, packet);
+}
+
+/* The state of a pin after a packet that is no SYN; `state` is the one before. */
+SPLIT_INLINE uint32_t pin_state_after(const struct packet* packet, uint32_t state) {
+  if (packet->tcp_flags & (TCP_FIN | TCP_RST)) return PIN_CLOSING;
+  return state == PIN_CLOSING ? PIN_CLOSING : PIN_OPEN;
+}
+
+SPLIT_INLINE int pin_follows_syn(uint64_t pin, uint32_t tick) {
+  return pin_state(pin) == PIN_HALF_OPEN ||
+         (pin_state(pin) != PIN_CLOSING && pin_idle_ticks(pin, tick) <= SYN_FOLLOWS_TICKS);
+}
+
+/* A packet of which nothing follows: the client answers nobody, or ends what it does not have. */
+SPLIT_INLINE int leaves_no_pin(const struct packet* packet) {
+  const uint8_t syn_ack = TCP_SYN | TCP_ACK;
+  return packet->tcp_flags & TCP_RST || (packet->tcp_flags & syn_ack) == syn_ack;
+}
+
+/* What becomes of the pin of a connection with this packet; 0: it goes. */
+SPLIT_INLINE uint64_t pin_after(uint64_t pin, const struct packet* packet, uint32_t word,
+                                uint32_t tick) {
+  if (!packet_is_new_connection(packet)) {
+    return pin_used(pin, tick, pin_state_after(packet, pin_state(pin)));
+  }
+  if (pin_follows_syn(pin, tick)) return pin_used(pin, tick, pin_state(pin));
+  if (slot_draining(word) == SLOT_LOOK || slot_current(word) == 0) return 0;
+  return pin_of(pin >> PIN_IDENTITY_SHIFT, tick, PIN_HALF_OPEN, slot_current(word));
+}
+
+/* For a connection without a pin. */
+SPLIT_INLINE uint32_t decide_unpinned(struct pin_bucket* bucket, uint64_t identity,
+                                      const struct packet* packet, uint32_t word, uint32_t tick) {
+  int is_new = packet_is_new_connection(packet);
+  uint16_t backend = is_new ? slot_current(word) : slot_default(word);
+  if (slot_draining(word) == SLOT_LOOK || backend == 0 || leaves_no_pin(packet)) return backend;
+  uint32_t state = is_new ? (uint32_t)PIN_HALF_OPEN : pin_state_after(packet, PIN_OPEN);
+  switch (pin_insert(bucket, pin_of(identity, tick, state, backend))) {
+    case PIN_INSERTED:
+      return backend | DECIDED_AGAIN;
+    case PIN_TWIN:
+      return DECIDED_AGAIN; /* and no backend: look for it */
+    default:
+      return slot_default(word) | DECIDED_AGAIN | DECIDED_REFUSED;
+  }
+}
+
+/*
+ * A decision by `seen`, which is the slot's word and above it the tick, with DECIDED_AGAIN and
+ * DECIDED_REFUSED. The decided backend is 0 where none is to be had.
+ */
+SPLIT_PROVEN uint32_t decide_by(const struct tables* tables, struct pin_bucket* bucket,
+                                uint64_t identity, const struct packet* packet, uint64_t seen) {
+  uint32_t word = (uint32_t)seen;
+  uint32_t tick = (uint32_t)(seen >> 32);
+  uint32_t followed = 0;
+  if (!bucket || !packet) return slot_default(word);
+  for (int look = 0; look < DECIDE_TRIES; look++) {
+    uint64_t* at = 0;
+    uint64_t pin = pin_find(bucket, identity, &at);
+    if (pin != 0 && backend_is_down(tables, pin_backend(pin))) {
+      pin_swap(at, pin, 0);
+      pin = 0;
+    }
+    if (packet->kind == PACKET_ICMP_ERROR) return pin ? pin_backend(pin) : slot_default(word);
+    if (pin == 0) {
+      uint32_t decided = decide_unpinned(bucket, identity, packet, word, tick);
+      if (decided != DECIDED_AGAIN) return decided;
+      continue;
+    }
+    uint64_t next = pin_after(pin, packet, word, tick);
+    followed = next == 0 ? slot_current(word) : pin_backend(next);
+    if (next == pin || pin_swap(at, pin, next)) return followed;
+  }
+  /* Others changed the pin each time; it was there, and they know of the connection. */
+  return followed ? followed : slot_default(word) | DECIDED_AGAIN | DECIDED_REFUSED;
+}
+
+/* One of a writer's own words. */
+SPLIT_INLINE void count_refusal(struct counters* row, uint32_t tick) {
+  STORE_RELAXED(row->pins_refused, row->pins_refused + 1);
+  STORE_RELAXED(row->pins_refused_tick, (uint64_t)tick + 1);
+}
+
+/*
+ * The backend of a packet whose slot is not settled; 0 where none serves it. `bucket` is
+ * pin_bucket_of(hash)'s, `hash` the connection's own (connection_hash), `row` the caller's.
+ *
+ * After a pin was put in or refused, slot and tick are read again: if the daemon changed the slot
+ * meanwhile, its sweep may have passed by already, so the pin is taken out and the decision made
+ * once more.
+ */
+SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_bucket* bucket,
+                                       const struct packet* packet, struct counters* row,
+                                       uint32_t slot, uint64_t hash) {
+  uint64_t identity = pin_identity(slot, hash);
+  uint32_t word = slot_word(tables, slot);
+  uint32_t tick = tick_now(tables);
+  uint32_t decided = slot_current(word);
+  for (int look = 0; look < 2; look++) {
+    if (slot_is_settled(word)) return slot_current(word);
+    decided = decide_by(tables, bucket, identity, packet, word | (uint64_t)tick << 32);
+    if (decided & DECIDED_REFUSED) count_refusal(row, tick);
+    if (!(decided & DECIDED_AGAIN) || look == 1) break;
+    uint32_t word_now = slot_word(tables, slot);
+    uint32_t tick_then = tick;
+    tick = tick_now(tables);
+    if (word_now == word && tick - tick_then <= 1) break;
+    pin_take_out(bucket, identity, (uint16_t)decided);
+    word = word_now;
+  }
+  return (uint16_t)decided;
+}
+
+SPLIT_ASIDE uint16_t decide_moving(const struct tables* tables, const struct packet* packet,
+                                   struct counters* row, uint32_t slot, uint64_t hash) {
+  struct pin_bucket* bucket = pins_at(tables, pin_bucket_of(hash));
+  if (!bucket || !row) return 0;
+  return decide_in_bucket(tables, bucket, packet, row, slot, hash);
 }

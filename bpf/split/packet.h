@@ -16,7 +16,9 @@ enum {
   PROTOCOL_TCP = 6,
   PROTOCOL_UDP = 17,
   PROTOCOL_ICMPV6 = 58,
+  TCP_FIN = 0x01,
   TCP_SYN = 0x02,
+  TCP_RST = 0x04,
   TCP_ACK = 0x10,
 };
 

@@ -34,6 +34,13 @@ typedef __s64 int64_t;
 #define SPLIT_INLINE static inline __attribute__((always_inline, unused))
 /* For what few packets need: kept out of the straight path, whose registers it would take. */
 #define SPLIT_ASIDE static __attribute__((noinline, unused))
+/* A function that the verifier proves once, for whatever arguments: its callers' states do not
+ * multiply with its own. Pointers are of one element, and may be null. */
+#if defined(__bpf__)
+#define SPLIT_PROVEN __attribute__((noinline, weak)) /* weak: clang keeps all arguments */
+#else
+#define SPLIT_PROVEN static inline __attribute__((unused))
+#endif
 #define SPLIT_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SPLIT_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
@@ -87,15 +94,18 @@ SPLIT_INLINE uint16_t swap16(uint16_t value) { return __builtin_bswap16(value); 
 SPLIT_INLINE uint16_t load_wire16(const uint8_t* from) { return swap16(load16(from)); }
 
 /*
- * Loads of shared words. LOAD_RELAXED is one untorn load. READ_BARRIER keeps the loads before it
- * before those after it, as seen by a writer that stores in the opposite order. BPF has no
- * instruction for it; on x86 loads are not reordered with loads, so keeping the compiler from it is
- * enough. The XDP program is supported on x86-64 only for this reason.
+ * Loads and stores of shared words. LOAD_RELAXED is one untorn load, STORE_RELAXED one store.
+ * READ_BARRIER keeps the loads before it before those after it, as seen by a writer that stores in
+ * the opposite order. BPF has no instruction for it; on x86 loads are not reordered with loads, so
+ * keeping the compiler from it is enough. The XDP program is supported on x86-64 only for this
+ * reason.
  */
 #if defined(__bpf__)
 #define LOAD_RELAXED(word) (*(const volatile __typeof__(word)*)&(word))
+#define STORE_RELAXED(word, value) (*(volatile __typeof__(word)*)&(word) = (value))
 #define READ_BARRIER() __asm__ volatile("" ::: "memory")
 #else
 #define LOAD_RELAXED(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define STORE_RELAXED(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
 #define READ_BARRIER() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #endif

@@ -13,12 +13,15 @@
 #include "split/verdict.h"
 
 enum {
-  LAYOUT_VERSION = 1,
+  LAYOUT_VERSION = 2,
   SERVICES = 1024,
   SERVICE_TABLE = 8192, /* places of the open-addressed VIP table: at most a quarter are taken */
   SERVICE_PROBES = 16,  /* the daemon places no entry further than this from its home */
   SLOTS = 4194304,      /* of all services together */
   SLOTS_PER_LINE = 16,
+  SINCE_PER_LINE = 32,
+  PIN_BUCKETS = 1048576, /* 64 MiB; two million pins are refused a place once in 10,000 times */
+  PINS_PER_BUCKET = 8,
   BACKENDS = 65536, /* places; number 0 means "no backend", numbers end below SLOT_HOLD */
   BACKENDS_MAX = 65000,
   POOLS = 16, /* of one service */
@@ -77,17 +80,52 @@ SPLIT_ASSERT(sizeof(struct service_entry) == 64, "a service entry is a cache lin
  */
 
 /*
- * A slot is one word, current | draining << 16, both backend numbers. One aligned store changes it.
- * d: w, xp: r. The low and high halves are equal: the slot is settled, and every packet goes there.
+ * A slot is one word, current | draining << 16. One aligned store changes it. d: w, xp: r.
+ *
+ *   {c, c}     settled: every packet goes to c, and nothing else is looked at
+ *   {c, d}     opening, since a change: new connections go to c, all others to d, where no pin says
+ *              otherwise; both are pinned
+ *   {c, HOLD}  about to change: what has no pin goes to c, and is pinned
+ *   {c, LOOK}  pins are followed, and no more are made: what has none goes to c
+ *
+ * Of a slot's connections without a pin all go to one backend, its default.
  */
 enum {
   SLOT_HOLD = 0xfffe, /* numbers from here on are not backends */
   SLOT_LOOK = 0xffff,
 };
 
-SPLIT_INLINE uint32_t slot_settled(uint16_t backend) { return backend | (uint32_t)backend << 16; }
+SPLIT_INLINE uint32_t slot_of(uint16_t current, uint16_t draining) {
+  return current | (uint32_t)draining << 16;
+}
+
+SPLIT_INLINE uint32_t slot_settled(uint16_t backend) { return slot_of(backend, backend); }
 
 SPLIT_INLINE uint16_t slot_current(uint32_t slot) { return (uint16_t)slot; }
+
+/* A backend, SLOT_HOLD or SLOT_LOOK. */
+SPLIT_INLINE uint16_t slot_draining(uint32_t slot) { return (uint16_t)(slot >> 16); }
+
+SPLIT_INLINE int slot_is_settled(uint32_t slot) { return slot_current(slot) == slot >> 16; }
+
+SPLIT_INLINE int slot_is_opening(uint32_t slot) {
+  return slot >> 16 < SLOT_HOLD && !slot_is_settled(slot);
+}
+
+SPLIT_INLINE uint16_t slot_default(uint32_t slot) {
+  return slot >> 16 < SLOT_HOLD ? slot_draining(slot) : slot_current(slot);
+}
+
+/* ------------------------------------------------------------------------------------------- pins
+ */
+
+/* One connection of a moving slot each (pins.h). xp: w, d: w (its sweep), all by compare-and-swap;
+ * 0: free. */
+struct pin_bucket {
+  uint64_t pin[PINS_PER_BUCKET];
+};
+
+SPLIT_ASSERT(sizeof(struct pin_bucket) == 64, "a bucket is a cache line");
 
 /* ---------------------------------------------------------------------------------------- backends
  */
@@ -117,11 +155,14 @@ struct backend {
   uint8_t pool;    /* index in service_info.pools; 0 is prod */
   uint8_t family;  /* 4 or 6 */
   uint32_t weight; /* daemon only */
-  /* Daemon only. 1: no slot names it any more; it stays as it is until no plane can hold its
-   * number.
-   */
-  uint32_t retired;
+  uint8_t down;    /* 1: its pins count as none */
+  /* The rest is the daemon's own. */
+  uint8_t retired;  /* 1: no slot names it any more; it stays until no plane can hold its number */
+  uint8_t draining; /* 1: not in the configuration any more; slots or pins still name it */
+  uint8_t admin;    /* what an operator said: enum backend_admin */
 };
+
+enum backend_admin { BACKEND_ENABLED = 0, BACKEND_DRAINED = 1, BACKEND_DISABLED = 2 };
 
 SPLIT_ASSERT(sizeof(struct backend) == 64, "a backend is a cache line");
 
@@ -143,7 +184,9 @@ struct counter {
 struct counters {
   uint64_t received;
   uint64_t received_bytes;
-  uint64_t reserved[6];
+  uint64_t pins_refused;      /* connections for which a bucket had no place */
+  uint64_t pins_refused_tick; /* of the last of them, plus 1; 0: none ever */
+  uint64_t reserved[4];
   struct counter verdict[VERDICT_PLACES];
   struct counter dropped[SERVICES]; /* packets of a service that were neither sent nor redirected */
   struct counter backend[BACKENDS]; /* packets sent to it */
@@ -185,9 +228,10 @@ struct node {
   uint32_t layout_version; /* stored last when tables are made */
   uint32_t counter_rows;   /* all; the data plane's lcore n writes row xdp_rows + n */
   uint32_t xdp_rows;
-  uint32_t reserved;
+  uint32_t tick;       /* grows by one, never sooner than tick_ms after the last time */
   uint64_t generation; /* of the last change that is whole */
-  uint64_t unused[5];
+  uint32_t tick_ms;
+  uint32_t unused[9];
 };
 
 SPLIT_ASSERT(sizeof(struct node) == 64, "the node entry is a cache line");
@@ -210,8 +254,11 @@ struct service_info {
   uint32_t slots;
   uint32_t pools;
   uint8_t source_bits;
-  uint8_t mode; /* enum forward_mode */
-  uint8_t reserved[30];
+  uint8_t mode;     /* enum forward_mode */
+  uint8_t draining; /* 1: not in the configuration any more, but connections are kept */
+  uint8_t reserved;
+  uint32_t idle_ms; /* a connection that was silent for longer need not be kept */
+  uint8_t unused[24];
   struct pool_info pool[POOLS];
 };
 
@@ -229,7 +276,7 @@ SPLIT_ASSERT(sizeof(struct service_info) == 128 + POOLS * 48, "no hidden padding
 struct tables {
   int unused;
 };
-/* service_at, slot_at, backend_at: beside the maps, in belka.bpf.c */
+/* service_at, slot_at, backend_at, pins_at, node_at: beside the maps, in maps.h */
 #else
 struct tables {
   struct service_entry* services;     /* SERVICE_TABLE */
@@ -240,6 +287,8 @@ struct tables {
   struct interface_entry* interfaces; /* INTERFACES */
   struct service_info* service_info;  /* SERVICES */
   struct node* node;
+  struct pin_bucket* pins; /* PIN_BUCKETS */
+  uint16_t* since;         /* SLOTS: the tick at which a slot began to open, modulo 65,536 (d: w) */
 };
 
 SPLIT_INLINE const struct service_entry* service_at(const struct tables* tables, uint32_t index) {
@@ -253,4 +302,10 @@ SPLIT_INLINE const uint32_t* slot_at(const struct tables* tables, uint32_t index
 SPLIT_INLINE const struct backend* backend_at(const struct tables* tables, uint32_t index) {
   return &tables->backends[index & (BACKENDS - 1)];
 }
+
+SPLIT_INLINE struct pin_bucket* pins_at(const struct tables* tables, uint32_t index) {
+  return &tables->pins[index & (PIN_BUCKETS - 1)];
+}
+
+SPLIT_INLINE const struct node* node_at(const struct tables* tables) { return tables->node; }
 #endif

@@ -114,7 +114,8 @@ Figure measure(const Traffic& traffic) {
   const auto burst = std::make_unique<Burst>();
   uint64_t sent = 0;
   const auto split = [&](rte_mbuf** packets) {
-    const uint16_t count = burst_split(*burst, tables.view(), kInterface, packets, kBurstPackets);
+    const uint16_t count = burst_split(*burst, tables.view(), &tables.view()->counters[1],
+                                       kInterface, packets, kBurstPackets);
     burst_finish(*burst, &tables.view()->counters[1], count);
     sent += count;
   };

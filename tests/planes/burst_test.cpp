@@ -167,8 +167,8 @@ class BurstTest : public testing::Test {
   std::vector<Bytes> run(const std::vector<Bytes>& frames, uint16_t takes = kBurstPackets) {
     std::vector<rte_mbuf*> mbufs;
     for (const Bytes& frame : frames) mbufs.push_back(receive(frame));
-    const uint16_t to_send = burst_split(*burst_, tables(), kIngressIfindex, mbufs.data(),
-                                         static_cast<uint16_t>(mbufs.size()));
+    const uint16_t to_send = burst_split(*burst_, tables(), &tables()->counters[0], kIngressIfindex,
+                                         mbufs.data(), static_cast<uint16_t>(mbufs.size()));
     const uint16_t sent = std::min(to_send, takes);
     const std::vector<rte_mbuf*> taken(burst_->transmit, burst_->transmit + sent);
     burst_finish(*burst_, &tables()->counters[0], sent);
@@ -269,7 +269,7 @@ TEST_F(BurstTest, SplitsAPacketOfSeveralSegments) {
   rte_mbuf* tail = receive(Bytes(400, 0xaa));
   ASSERT_EQ(rte_pktmbuf_chain(mbuf, tail), 0);
   const uint64_t bytes = mbuf->pkt_len;
-  ASSERT_EQ(burst_split(*burst_, tables(), kIngressIfindex, &mbuf, 1), 1);
+  ASSERT_EQ(burst_split(*burst_, tables(), &tables()->counters[0], kIngressIfindex, &mbuf, 1), 1);
   EXPECT_EQ(rte_pktmbuf_pkt_len(mbuf) - burst_->passage[0].frame_bytes,
             rte_pktmbuf_data_len(mbuf) - frame.size());
   burst_finish(*burst_, &tables()->counters[0], 1);
@@ -291,7 +291,9 @@ TEST_F(BurstTest, RefusesWhereAnOuterHeaderHasNoRoom) {
     char* data = rte_pktmbuf_append(mbufs.back(), static_cast<uint16_t>(frame.size()));
     std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(data));
   }
-  EXPECT_EQ(burst_split(*burst_, tables(), kIngressIfindex, mbufs.data(), kBurstPackets), 0);
+  EXPECT_EQ(burst_split(*burst_, tables(), &tables()->counters[0], kIngressIfindex, mbufs.data(),
+                        kBurstPackets),
+            0);
   burst_finish(*burst_, &tables()->counters[0], 0);
   EXPECT_EQ(read_counts(tables()).verdict.at("no_room").packets, uint64_t{kBurstPackets});
 }

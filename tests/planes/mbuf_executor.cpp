@@ -85,8 +85,8 @@ class BurstExecutor : public Executor {
     for (size_t i = 0; i < frames.size(); i++) {
       mbufs.push_back(receive(frames[i], conditions.headroom_bytes, buffers[i]));
     }
-    const uint16_t to_send = burst_split(*burst_, tables(), kIngressIfindex, mbufs.data(),
-                                         static_cast<uint16_t>(mbufs.size()));
+    const uint16_t to_send = burst_split(*burst_, tables(), &tables()->counters[0], kIngressIfindex,
+                                         mbufs.data(), static_cast<uint16_t>(mbufs.size()));
     const uint16_t sent = conditions.transmit_full ? 0 : to_send;
     const std::vector<rte_mbuf*> taken(burst_->transmit, burst_->transmit + sent);
     std::vector<Outcome> now;

@@ -47,7 +47,9 @@ class NativeExecutor : public Executor {
     if (verdict != VERDICT_none) return verdict;
     service_ = choice.service;
     const uint64_t hash = hash_flow(&choice, packet);
-    const uint16_t number = decide(tables(), slot_index(&choice, hash));
+    const uint32_t slot = slot_index(&choice, hash);
+    const uint16_t number = decide_moving(tables(), packet, &tables()->counters[0], slot,
+                                          connection_hash(&choice, packet, hash));
     struct route route;
     verdict = forward_check(packet, backend_at(tables(), number), kIngressIfindex, &route);
     if (verdict != VERDICT_none) return verdict;

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#pragma once
+/*
+ * pins: the planes' common memory of connections in moving slots. A bucket is a cache line of eight
+ * words; a pin is one word, put in, changed and taken out by compare-and-swap alone, so any number
+ * of writers in both planes and the daemon's sweep need no lock, and one that is killed leaves
+ * nothing half done.
+ *
+ * A pin is put in tentative, which no look-up sees; a second look at the bucket finds a twin that
+ * another writer put in meanwhile; then it is confirmed. (Plain insertion can leave two pins of one
+ * connection which name different backends, if the sweep empties a word between two scans.)
+ */
+#include "split/tables.h"
+
+enum pin_state {
+  PIN_TENTATIVE = 0, /* not seen by look-ups */
+  PIN_HALF_OPEN = 1, /* a SYN was seen, nothing since */
+  PIN_OPEN = 2,
+  PIN_CLOSING = 3, /* a FIN or RST was seen */
+};
+
+enum {
+  PIN_STATE_SHIFT = 16, /* below it the backend's number */
+  PIN_AGE_SHIFT = 18,
+  PIN_IDENTITY_SHIFT = 24, /* tag, 18 bits, and above it the slot, 22 bits */
+  PIN_TAG_BITS = 18,
+  PIN_AGES = 64,
+  /* A difference of ages from here on is one from a plane whose tick is ahead, and counts as 0. */
+  PIN_AGE_AHEAD = 56,
+  PIN_INSERT_TRIES = 4,
+};
+
+SPLIT_INLINE uint16_t pin_backend(uint64_t pin) { return (uint16_t)pin; }
+
+SPLIT_INLINE uint32_t pin_state(uint64_t pin) { return (uint32_t)(pin >> PIN_STATE_SHIFT) & 3; }
+
+SPLIT_INLINE uint32_t pin_slot(uint64_t pin) {
+  return (uint32_t)(pin >> (PIN_IDENTITY_SHIFT + PIN_TAG_BITS));
+}
+
+SPLIT_INLINE uint32_t pin_age(uint64_t pin) {
+  return (uint32_t)(pin >> PIN_AGE_SHIFT) & (PIN_AGES - 1);
+}
+
+/* Ticks since the pin was last used. */
+SPLIT_INLINE uint32_t pin_idle_ticks(uint64_t pin, uint32_t tick) {
+  uint32_t difference = (tick - pin_age(pin)) & (PIN_AGES - 1);
+  return difference >= PIN_AGE_AHEAD ? 0 : difference;
+}
+
+SPLIT_INLINE uint64_t pin_of(uint64_t identity, uint32_t tick, uint32_t state, uint16_t backend) {
+  return identity << PIN_IDENTITY_SHIFT | (uint64_t)(tick & (PIN_AGES - 1)) << PIN_AGE_SHIFT |
+         (uint64_t)state << PIN_STATE_SHIFT | backend;
+}
+
+/* The same pin in this state, used at this tick; its age never goes back. */
+SPLIT_INLINE uint64_t pin_used(uint64_t pin, uint32_t tick, uint32_t state) {
+  uint32_t age = pin_idle_ticks(pin, tick) == 0 ? pin_age(pin) : tick;
+  return pin_of(pin >> PIN_IDENTITY_SHIFT, age, state, pin_backend(pin));
+}
+
+/* Slot, bucket and tag are of different bits of the connection's hash. */
+SPLIT_INLINE uint64_t pin_identity(uint32_t slot, uint64_t hash) {
+  return (uint64_t)slot << PIN_TAG_BITS | (hash >> 42 & ((1u << PIN_TAG_BITS) - 1));
+}
+
+SPLIT_INLINE uint32_t pin_bucket_of(uint64_t hash) {
+  return (uint32_t)(hash >> 22) & (PIN_BUCKETS - 1);
+}
+
+/* 1: the word was `before` and is `after`. Orders everything around it. */
+SPLIT_INLINE int pin_swap(uint64_t* pin, uint64_t before, uint64_t after) {
+#if defined(__bpf__)
+  return __sync_val_compare_and_swap(pin, before, after) == before;
+#else
+  return __atomic_compare_exchange_n(pin, &before, after, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+#endif
+}
+
+/* The connection's pin, and in `at` where it stands; 0 where it has none. */
+SPLIT_INLINE uint64_t pin_find(struct pin_bucket* bucket, uint64_t identity, uint64_t** at) {
+#if defined(__bpf__)
+#pragma unroll
+#endif
+  for (int i = 0; i < PINS_PER_BUCKET; i++) {
+    uint64_t pin = LOAD_RELAXED(bucket->pin[i]);
+    if (pin >> PIN_IDENTITY_SHIFT == identity && pin_state(pin) != PIN_TENTATIVE) {
+      *at = &bucket->pin[i];
+      return pin;
+    }
+  }
+  return 0;
+}
+
+enum pin_insertion {
+  PIN_INSERTED,
+  PIN_REFUSED, /* the bucket is full, or others were faster four times */
+  PIN_TWIN,    /* the connection has a pin by now: look again */
+};
+
+/*
+ * After a tentative pin was put in at `own`: whether it may be confirmed. A confirmed twin wins; of
+ * two tentative ones the lower. PIN_INSERTED: confirm it; PIN_REFUSED: try again.
+ */
+SPLIT_INLINE enum pin_insertion pin_rescan(struct pin_bucket* bucket, uint32_t own,
+                                           uint64_t identity) {
+#if defined(__bpf__)
+#pragma unroll
+#endif
+  for (uint32_t i = 0; i < PINS_PER_BUCKET; i++) {
+    uint64_t pin = LOAD_RELAXED(bucket->pin[i]);
+    if (i == own || pin == 0 || pin >> PIN_IDENTITY_SHIFT != identity) continue;
+    if (pin_state(pin) != PIN_TENTATIVE) return PIN_TWIN;
+    if (i < own || !pin_swap(&bucket->pin[i], pin, 0)) return PIN_REFUSED;
+  }
+  return PIN_INSERTED;
+}
+
+/* Puts `pin`, which is in a state but tentative, into the bucket, where its connection had none.
+ * Gives an enum pin_insertion. */
+SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin) {
+  uint64_t tentative = pin & ~(3ull << PIN_STATE_SHIFT);
+  if (!bucket) return PIN_REFUSED;
+  for (int attempt = 0; attempt < PIN_INSERT_TRIES; attempt++) {
+    uint32_t own = 0;
+    while (own < PINS_PER_BUCKET && LOAD_RELAXED(bucket->pin[own]) != 0) own++;
+    if (own >= PINS_PER_BUCKET) return PIN_REFUSED;
+    uint64_t* at = &bucket->pin[own];
+    if (!pin_swap(at, 0, tentative)) continue;
+    enum pin_insertion found = pin_rescan(bucket, own, pin >> PIN_IDENTITY_SHIFT);
+    if (found == PIN_INSERTED && pin_swap(at, tentative, pin)) return PIN_INSERTED;
+    if (found != PIN_INSERTED) pin_swap(at, tentative, 0);
+    if (found == PIN_TWIN) return PIN_TWIN;
+  }
+  return PIN_REFUSED;
+}
+
+/* Takes the connection's pin on this backend out again. 1: it was there. */
+SPLIT_PROVEN uint32_t pin_take_out(struct pin_bucket* bucket, uint64_t identity, uint16_t backend) {
+  uint64_t* at;
+  if (!bucket) return 0;
+  uint64_t pin = pin_find(bucket, identity, &at);
+  return pin != 0 && pin_backend(pin) == backend && pin_swap(at, pin, 0);
+}
