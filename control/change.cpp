@@ -9,6 +9,7 @@
 
 #include "control/build.h"
 #include "control/change_parts.h"
+#include "control/slot_change.h"
 
 namespace belka {
 namespace {
@@ -27,14 +28,15 @@ struct Owner {
 class Preparer {
  public:
   Preparer(const TableView& tables, const Holdings& holdings, const Seed& seed,
-           const Config& wanted, uint64_t now_ns)
+           const Config& wanted, const ChangeTerms& terms)
       : tables_(tables),
         holdings_(holdings),
         seed_(seed),
-        now_ns_(now_ns),
+        terms_(terms),
         owner_(BACKENDS),
         kept_(BACKENDS) {
     change_.wanted = wanted;
+    change_.pace = terms.pace;
     change_.after = holdings;
     change_.after.services.clear();
     for (const auto& [name, service] : holdings.services)
@@ -47,7 +49,7 @@ class Preparer {
     for (size_t i = 0; i < services.size(); ++i)
       if (ranges[i].slots != 0) add_service(services[i], ranges[i]);
     if (change_.plan.faults.empty()) {
-      unlink_unused(holdings_, kept_, change_);
+      unlink_unused(tables_, holdings_, kept_, terms_, change_);
       plan_entries_of(tables_, seed_, change_);
     }
     return std::move(change_);
@@ -87,7 +89,7 @@ class Preparer {
     std::stable_sort(missing.begin(), missing.end(),
                      [&](size_t a, size_t b) { return services[a].slots > services[b].slots; });
     for (const size_t i : missing) {
-      const auto taken = change_.after.slots.take(services[i].slots, now_ns_);
+      const auto taken = change_.after.slots.take(services[i].slots, terms_.now_ns);
       if (!taken) {
         fault(fmt::format(
             "service {}: no {} slots in one piece are free beside those in use, of {} in "
@@ -103,9 +105,10 @@ class Preparer {
 
   void add_service(const ServiceConfig& config, const SlotRange& range) {
     const HeldService* before = held(config.name);
-    if (before != nullptr && before->whole && before->config == config) {
+    if (before != nullptr && before->whole && !before->draining && before->config == config) {
       for (const HeldBackend& backend : before->backends) kept_[backend.number] = true;
-      change_.after.services.emplace(config.name, *before);
+      HeldService& after = change_.after.services.emplace(config.name, *before).first->second;
+      after.leaving.clear();  // unlink_unused says which of them stay
       ++change_.plan.unchanged;
       return;
     }
@@ -121,7 +124,7 @@ class Preparer {
     if (!change_.plan.faults.empty()) return;
     std::vector<uint32_t> slots_of(BACKENDS);
     const size_t words_before = change_.slots.size();
-    store_slots(ring, numbers, range, slots_of);
+    store_slots(ring, numbers, before, after, slots_of);
     for (HeldBackend& backend : after.backends) backend.slots = slots_of[backend.number];
     store_info(after, ring);
     PlanService plan = compare_services(before, &after);
@@ -155,10 +158,14 @@ class Preparer {
 
   Numbers number_backends(const HeldService* before, HeldService& after) {
     std::map<std::tuple<std::string, Address, ForwardMode>, const HeldBackend*> had;
-    if (before != nullptr)
+    std::multimap<std::pair<Address, ForwardMode>, const HeldBackend*> leaving;
+    if (before != nullptr) {
       for (const HeldBackend& backend : before->backends)
         had.try_emplace({before->config.pools[backend.pool].name, backend.address, backend.mode},
                         &backend);
+      for (const HeldBackend& backend : before->leaving)
+        leaving.emplace(std::pair(backend.address, backend.mode), &backend);
+    }
     const ServiceConfig& config = after.config;
     Numbers numbers(config.pools.size());
     for (size_t pool = 0; pool < config.pools.size(); ++pool) {
@@ -166,9 +173,15 @@ class Preparer {
         HeldBackend next{
             0, static_cast<uint8_t>(pool), config.forward, backend.address, backend.weight, 0};
         const auto found = had.find({config.pools[pool].name, backend.address, config.forward});
-        const bool done = found != had.end() ? keep_backend(*found->second, next)
-                                             : new_backend(backend, after, next);
-        if (!done) return numbers;
+        const auto back = leaving.find({backend.address, config.forward});
+        if (found != had.end()) {
+          keep_backend(*found->second, next, false);
+        } else if (back != leaving.end()) {
+          keep_backend(*back->second, next, true);
+          leaving.erase(back);
+        } else if (!new_backend(backend, after, next)) {
+          return numbers;
+        }
         numbers[pool].push_back(next.number);
         after.backends.push_back(next);
       }
@@ -176,12 +189,11 @@ class Preparer {
     return numbers;
   }
 
-  bool keep_backend(const HeldBackend& before, HeldBackend& next) {
+  void keep_backend(const HeldBackend& before, HeldBackend& next, bool was_leaving) {
     next.number = before.number;
     kept_[next.number] = true;
-    if (before.pool != next.pool || before.weight != next.weight)
+    if (was_leaving || before.pool != next.pool || before.weight != next.weight)
       change_.backend_edits.push_back({next.number, next.pool, next.weight});
-    return true;
   }
 
   bool new_backend(const BackendConfig& backend, const HeldService& service, HeldBackend& next) {
@@ -206,15 +218,33 @@ class Preparer {
     return backend == kNoBackend ? 0 : numbers[ring.ring.pool_of_slot[slot]][backend];
   }
 
-  void store_slots(const ServiceRing& ring, const Numbers& numbers, const SlotRange& range,
-                   std::vector<uint32_t>& slots_of) {
+  // The slot's next word on its way to `number`. A range that no packet reaches yet has no past.
+  uint32_t next_word(uint32_t word, uint16_t number, bool has_past, bool is_restart) const {
+    if (!has_past) return slot_settled(number);
+    if (terms_.pace == Pace::hard) return slot_hard(word, number);
+    // What the last daemon held is held anew.
+    const bool goes_on = is_restart && slot_draining(word) == SLOT_HOLD;
+    return terms_.pace == Pace::gentle || goes_on ? slot_hold(word, number)
+                                                  : slot_towards(word, number);
+  }
+
+  void store_slots(const ServiceRing& ring, const Numbers& numbers, const HeldService* before,
+                   const HeldService& after, std::vector<uint32_t>& slots_of) {
+    const SlotRange& range = *after.range();
+    const bool has_past =
+        before != nullptr &&
+        std::find(before->ranges.begin(), before->ranges.end(), range) != before->ranges.end();
+    const bool is_restart = before != nullptr && !before->whole;
+    std::vector<HeldSlot> holds;
     for (uint32_t slot = 0; slot < range.slots; ++slot) {
       const uint16_t number = answer(ring, numbers, slot);
       ++slots_of[number];
-      const uint32_t word = slot_settled(number);
-      if (tables_.slots[range.base + slot] != word)
-        change_.slots.push_back({range.base + slot, word});
+      const uint32_t word = tables_.slots[range.base + slot];
+      const uint32_t next = next_word(word, number, has_past, is_restart);
+      if (word != next) change_.slots.push_back({range.base + slot, next});
+      if (slot_draining(next) == SLOT_HOLD) holds.push_back({range.base + slot, number});
     }
+    if (!holds.empty()) change_.holds.emplace(after.number, std::move(holds));
   }
 
   void store_info(const HeldService& after, const ServiceRing& ring) {
@@ -248,7 +278,7 @@ class Preparer {
   const TableView& tables_;
   const Holdings& holdings_;
   const Seed& seed_;
-  const uint64_t now_ns_;
+  const ChangeTerms& terms_;
   std::vector<Owner> owner_;  // by number
   std::vector<bool> kept_;    // by number: stays in use
   std::map<std::pair<Address, ForwardMode>, uint16_t> donors_;
@@ -259,12 +289,13 @@ class Preparer {
 
 bool PreparedChange::empty() const {
   return infos.empty() && new_backends.empty() && backend_edits.empty() && slots.empty() &&
-         entries.empty() && removed_services.empty() && retired_backends.empty();
+         entries.empty() && leaving_backends.empty() && draining_services.empty() &&
+         removed_services.empty() && retired_backends.empty() && holds.empty();
 }
 
 PreparedChange prepare_change(const TableView& tables, const Holdings& holdings, const Seed& seed,
-                              const Config& wanted, uint64_t now_ns) {
-  return Preparer(tables, holdings, seed, wanted, now_ns).prepare();
+                              const Config& wanted, const ChangeTerms& terms) {
+  return Preparer(tables, holdings, seed, wanted, terms).prepare();
 }
 
 }  // namespace belka

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <vector>
 
 #include "control/config.h"
@@ -23,11 +25,34 @@ struct NewBackend {
   BackendRecord record;
 };
 
-// Of a backend that stays: what only the daemon reads.
+// Of a backend that stays, or comes back: what only the daemon reads.
 struct BackendEdit {
   uint16_t number;
   uint8_t pool;
   uint32_t weight;
+};
+
+// A slot that is held (SLOT_HOLD), and what it changes to when the hold time is over.
+struct HeldSlot {
+  uint32_t index;
+  uint16_t wanted;
+};
+
+// What becomes of the connections in the slots that a change moves.
+enum class Pace : uint8_t {
+  now,     // kept; a SYN that is sent again across the change may be answered twice
+  gentle,  // kept, that one too: the change waits for the hold time
+  hard,    // given up, but for those whose slot does not move
+};
+
+// What a change is made with beside the configuration.
+struct ChangeTerms {
+  uint64_t now_ns = 0;
+  Pace pace = Pace::now;
+  // Whether any slot or pin still names a backend that is leaving; whether any slot of a range is
+  // on its way. Not set: nothing is.
+  std::function<bool(uint16_t backend)> in_use;
+  std::function<bool(const SlotRange& range)> moves;
 };
 
 struct InfoStore {
@@ -44,11 +69,15 @@ struct PreparedChange {
   std::vector<NewBackend> new_backends;
   std::vector<BackendEdit> backend_edits;
   std::vector<SlotStore> slots;
+  std::map<uint16_t, std::vector<HeldSlot>> holds;  // by service: all of it that is held
   EntryChange entries;
+  std::vector<uint16_t> leaving_backends;
+  std::vector<uint16_t> draining_services;
   std::vector<uint16_t> removed_services;
   std::vector<uint16_t> retired_backends;
   std::vector<SlotRange> retired_ranges;
 
+  Pace pace = Pace::now;
   uint64_t ready_ns = 0;  // not to be committed before: what it takes rests until then
   uint64_t commits = 0;   // made after so many
   Holdings after;
@@ -60,6 +89,6 @@ struct PreparedChange {
 // reads the tables, stores nothing. Why it cannot be had is in plan.faults; then it must not be
 // committed.
 PreparedChange prepare_change(const TableView& tables, const Holdings& holdings, const Seed& seed,
-                              const Config& wanted, uint64_t now_ns);
+                              const Config& wanted, const ChangeTerms& terms);
 
 }  // namespace belka

@@ -1,38 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/change_parts.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
+
+#include "control/slot_change.h"
 
 namespace belka {
 namespace {
 
-void remove_services(const Holdings& holdings, PreparedChange& change) {
-  change.removed_services = std::exchange(change.after.stray_services, {});
-  for (const auto& [name, service] : holdings.services) {
-    if (change.after.services.contains(name)) continue;
-    change.removed_services.push_back(service.number);
-    note_plan(compare_services(&service, nullptr), change.plan);
-  }
-}
+class Unlinker {
+ public:
+  Unlinker(const TableView& tables, const Holdings& holdings, const std::vector<bool>& kept,
+           const ChangeTerms& terms, PreparedChange& change)
+      : tables_(tables), holdings_(holdings), kept_(kept), terms_(terms), change_(change) {}
 
-void retire_backends(const Holdings& holdings, const std::vector<bool>& kept,
-                     PreparedChange& change) {
-  change.retired_backends = std::exchange(change.after.stray_backends, {});
-  for (const auto& [name, service] : holdings.services)
-    for (const HeldBackend& backend : service.backends)
-      if (!kept[backend.number]) change.retired_backends.push_back(backend.number);
-}
-
-void retire_ranges(const Holdings& holdings, PreparedChange& change) {
-  change.retired_ranges = std::exchange(change.after.stray_ranges, {});
-  for (const auto& [name, service] : holdings.services) {
-    const auto after = change.after.services.find(name);
-    for (const SlotRange& range : service.ranges)
-      if (after == change.after.services.end() || range != *after->second.range())
-        change.retired_ranges.push_back(range);
+  void unlink() {
+    for (const auto& [name, service] : change_.after.services)
+      wanted_keys_.push_back(key_of(service.config));
+    change_.removed_services = std::exchange(change_.after.stray_services, {});
+    change_.retired_backends = std::exchange(change_.after.stray_backends, {});
+    change_.retired_ranges = std::exchange(change_.after.stray_ranges, {});
+    for (const auto& [name, service] : holdings_.services) {
+      const auto after = change_.after.services.find(name);
+      if (after == change_.after.services.end()) {
+        unlink_service(service);
+      } else {
+        unlink_parts(service, after->second);
+      }
+    }
   }
-}
+
+ private:
+  bool in_use(uint16_t backend) const { return terms_.in_use && terms_.in_use(backend); }
+
+  // Of a service that stays.
+  void unlink_parts(const HeldService& before, HeldService& after) {
+    for (const SlotRange& range : before.ranges)
+      if (range != *after.range()) change_.retired_ranges.push_back(range);
+    for (const auto* held : {&before.backends, &before.leaving})
+      for (const HeldBackend& backend : *held)
+        if (!kept_[backend.number]) let_leave(backend, held == &before.leaving, after);
+  }
+
+  // One that leaves with this change is still named by the slots that it had.
+  void let_leave(const HeldBackend& backend, bool leaves_already, HeldService& after) {
+    if (leaves_already && !in_use(backend.number)) {
+      change_.retired_backends.push_back(backend.number);
+      return;
+    }
+    if (tables_.backends[backend.number].draining == 0)
+      change_.leaving_backends.push_back(backend.number);
+    after.leaving.push_back(backend);
+    after.leaving.back().slots = 0;
+  }
+
+  void unlink_service(const HeldService& service) {
+    const size_t words_before = change_.slots.size();
+    if (must_go(service)) {
+      remove(service);
+    } else {
+      drain(service);
+    }
+    if (service.draining) return;
+    PlanService plan = compare_services(&service, nullptr);
+    plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
+    note_plan(std::move(plan), change_.plan);
+  }
+
+  bool must_go(const HeldService& service) const {
+    const auto has_its_key = [&](const TableKey& key) {
+      return same_key(key, key_of(service.config));
+    };
+    if (terms_.pace == Pace::hard || service.range() == nullptr || service.ranges.size() > 1 ||
+        std::any_of(wanted_keys_.begin(), wanted_keys_.end(), has_its_key)) {
+      return true;
+    }
+    return service.draining && !(terms_.moves && terms_.moves(*service.range()));
+  }
+
+  void remove(const HeldService& service) {
+    change_.removed_services.push_back(service.number);
+    for (const SlotRange& range : service.ranges) change_.retired_ranges.push_back(range);
+    for (const auto* held : {&service.backends, &service.leaving})
+      for (const HeldBackend& backend : *held) change_.retired_backends.push_back(backend.number);
+  }
+
+  // No backend for those that come, the old ones for those that are there.
+  void drain(const HeldService& service) {
+    HeldService after = service;
+    after.backends.clear();
+    after.leaving.clear();
+    after.draining = true;
+    if (!service.draining) change_.draining_services.push_back(service.number);
+    for (const auto* held : {&service.backends, &service.leaving})
+      for (const HeldBackend& backend : *held) let_leave(backend, held == &service.leaving, after);
+    const SlotRange& range = *service.range();
+    for (uint32_t i = 0; i < range.slots; ++i) {
+      const uint32_t before = tables_.slots[range.base + i];
+      const uint32_t word = slot_towards(before, 0);
+      if (word != before) change_.slots.push_back({range.base + i, word});
+    }
+    change_.after.services.emplace(service.config.name, std::move(after));
+  }
+
+  const TableView& tables_;
+  const Holdings& holdings_;
+  const std::vector<bool>& kept_;
+  const ChangeTerms& terms_;
+  PreparedChange& change_;
+  std::vector<TableKey> wanted_keys_;
+};
 
 }  // namespace
 
@@ -45,11 +124,9 @@ void note_plan(PlanService service, Plan& plan) {
   }
 }
 
-void unlink_unused(const Holdings& holdings, const std::vector<bool>& kept,
-                   PreparedChange& change) {
-  remove_services(holdings, change);
-  retire_backends(holdings, kept, change);
-  retire_ranges(holdings, change);
+void unlink_unused(const TableView& tables, const Holdings& holdings, const std::vector<bool>& kept,
+                   const ChangeTerms& terms, PreparedChange& change) {
+  Unlinker(tables, holdings, kept, terms, change).unlink();
 }
 
 void plan_entries_of(const TableView& tables, const Seed& seed, PreparedChange& change) {

@@ -20,11 +20,13 @@ static_assert(offsetof(BackendRecord, next_hop) == 0);
 }  // namespace
 
 void Publisher::store_change(const PreparedChange& change) {
+  let_leave(change);
   store_infos(change);
   store_backends(change);
   // Pairs with decide's load of the slot: who sees the number sees its backend, and until then the
   // slot's old one is as good.
-  for (const SlotStore& slot : change.slots) stores_.store(tables_.slots[slot.index], slot.word);
+  for (const SlotStore& slot : change.slots) keeper_.change(slot.index, slot.word);
+  if (change.pace == Pace::hard) give_up(change);
   place_entries(stores_, tables_.services, change.entries);
   if (change.entries.wait_before_removal) hooks_.sleep(kGraceNs);
   remove_entries(stores_, tables_.services, change.entries);
@@ -47,6 +49,8 @@ void Publisher::store_infos(const PreparedChange& change) {
     stores_.update(to.slots, from.slots);
     stores_.update(to.pools, from.pools);
     stores_.update(to.source_bits, from.source_bits);
+    stores_.update(to.idle_ms, from.idle_ms);
+    stores_.update(to.draining, from.draining);
     stores_.update(to.mode, from.mode);
     for (size_t i = 0; i < POOLS; ++i) {
       stores_.update_text(to.pool[i].name, from.pool[i].name, sizeof to.pool[i].name);
@@ -69,6 +73,7 @@ void Publisher::store_backends(const PreparedChange& change) {
   for (const BackendEdit& edit : change.backend_edits) {
     stores_.update(tables_.backends[edit.number].pool, edit.pool);
     stores_.update(tables_.backends[edit.number].weight, edit.weight);
+    stores_.update(tables_.backends[edit.number].draining, 0);
   }
 }
 
@@ -81,6 +86,20 @@ void Publisher::store_backend(const NewBackend& backend) {
   stores_.update_words(&word_at(&to, 1), &word_at(&record, 1), (kBackendWords - 1) * sizeof(Word));
   // Pairs with forward_check's load of the word.
   stores_.store(to.next_hop.word, record.next_hop.word);
+}
+
+// Who cannot wait: the pins of what moved go at once.
+void Publisher::give_up(const PreparedChange& change) {
+  for (const SlotStore& slot : change.slots) keeper_.give_up(slot.index);
+  keeper_.sweep();
+}
+
+// First: who goes on after a kill must not take what slots still name for something left over.
+void Publisher::let_leave(const PreparedChange& change) {
+  for (const uint16_t number : change.draining_services)
+    stores_.update(tables_.service_info[number].draining, 1);
+  for (const uint16_t number : change.leaving_backends)
+    stores_.update(tables_.backends[number].draining, 1);
 }
 
 void Publisher::remove_services(const PreparedChange& change) {
@@ -119,7 +138,7 @@ void Publisher::blank(const Resting& rested) {
   }
   for (const SlotRange& range : rested.ranges) {
     if (!holdings_.slots.is_free(range)) continue;
-    for (uint32_t i = 0; i < range.slots; ++i) stores_.update(tables_.slots[range.base + i], 0);
+    for (uint32_t i = 0; i < range.slots; ++i) keeper_.change(range.base + i, 0);
   }
 }
 

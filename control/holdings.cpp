@@ -47,6 +47,7 @@ class Reader {
       HeldService service;
       service.number = number;
       service.config = config_of(info);
+      service.draining = info.draining != 0;
       const auto [place, is_new] =
           holdings_.services.try_emplace(service.config.name, std::move(service));
       if (is_new) owner_[number] = &place->second;
@@ -73,9 +74,14 @@ class Reader {
     HeldService* owner = record.service < SERVICES ? owner_[record.service] : nullptr;
     const auto mode =
         record.next_hop.part.mode == FORWARD_IPIP ? ForwardMode::ipip : ForwardMode::l2;
-    if (!owner || record.pool >= owner->config.pools.size() ||
-        owner->config.pools[record.pool].name.empty()) {
+    if (!owner) {
       holdings_.stray_backends.push_back(number);
+      return;
+    }
+    // A pool that there is not: the publisher was killed before it gave the backend its new one.
+    if (record.draining != 0 || record.pool >= owner->config.pools.size() ||
+        owner->config.pools[record.pool].name.empty()) {
+      owner->leaving.push_back({number, record.pool, mode, address_of(record), record.weight, 0});
       return;
     }
     const Address address = address_of(record);
@@ -164,7 +170,7 @@ Holdings read_holdings(const TableView& tables, uint64_t now_ns, Resting& restin
 Config config_of(const Holdings& holdings) {
   std::map<uint16_t, const ServiceConfig*> by_number;
   for (const auto& [name, service] : holdings.services)
-    by_number.emplace(service.number, &service.config);
+    if (!service.draining) by_number.emplace(service.number, &service.config);
   Config config;
   for (const auto& [number, service] : by_number) config.services.push_back(*service);
   return config;

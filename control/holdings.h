@@ -29,6 +29,11 @@ struct HeldService {
   // where that happened before the service could be reached.
   std::vector<SlotRange> ranges;
   std::vector<HeldBackend> backends;
+  // Not in the configuration any more, but slots or pins still name them. Their pool is a number
+  // of the past.
+  std::vector<HeldBackend> leaving;
+  // The service itself is not in the configuration any more; it stays while connections are kept.
+  bool draining = false;
   // True where this process has published all of it. What an earlier one left is looked at again.
   bool whole = false;
 
@@ -60,8 +65,9 @@ struct Holdings {
 // was in use not long ago: it rests from now, and goes to `resting`.
 Holdings read_holdings(const TableView& tables, uint64_t now_ns, Resting& resting);
 
-// The configuration that they amount to. The tables do not keep: seed_file, the order of services
-// (here by number) and of the backends of a pool (by number), the prefix of the other family.
+// The configuration that they amount to, without what is leaving. The tables do not keep:
+// seed_file, the order of services (here by number) and of the backends of a pool (by number), the
+// prefix of the other family.
 Config config_of(const Holdings& holdings);
 
 }  // namespace belka

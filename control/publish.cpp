@@ -69,14 +69,26 @@ Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
       stores_(hooks_.before_each_store),
       resting_(1),
       holdings_(read_holdings(tables_, hooks_.now_ns(), resting_.front())),
-      in_force_(config_of(holdings_)) {}
-
-Plan Publisher::plan(const Config& wanted) const {
-  return prepare_change(tables_, holdings_, seed_, wanted, hooks_.now_ns()).plan;
+      keeper_(tables_, stores_),
+      next_tick_ns_(hooks_.now_ns() + tick_ns()),
+      in_force_(config_of(holdings_)) {
+  in_force_.tick_ms = tick_ms();
+  note_idle_times();
 }
 
-PreparedChange Publisher::prepare(const Config& wanted) const {
-  PreparedChange change = prepare_change(tables_, holdings_, seed_, wanted, hooks_.now_ns());
+ChangeTerms Publisher::terms(Pace pace) const {
+  return {.now_ns = hooks_.now_ns(),
+          .pace = pace,
+          .in_use = [this](uint16_t backend) { return keeper_.in_use(backend); },
+          .moves = [this](const SlotRange& range) { return keeper_.moves(range); }};
+}
+
+Plan Publisher::plan(const Config& wanted, Pace pace) const {
+  return prepare_change(tables_, holdings_, seed_, wanted, terms(pace)).plan;
+}
+
+PreparedChange Publisher::prepare(const Config& wanted, Pace pace) const {
+  PreparedChange change = prepare_change(tables_, holdings_, seed_, wanted, terms(pace));
   if (!change.plan.faults.empty()) throw Error(change.plan.faults.front());
   change.commits = commits_;
   return change;
@@ -86,6 +98,7 @@ uint64_t Publisher::commit(PreparedChange& change) {
   if (change.commits != commits_)
     throw std::logic_error("a prepared change is good for one commit, until the next");
   ++commits_;
+  set_tick(change.wanted.tick_ms);
   if (!change.empty()) {
     // A reader that was held up in an entry which the last change took away may not find that this
     // one has put its key in front of where he stands.
@@ -95,17 +108,19 @@ uint64_t Publisher::commit(PreparedChange& change) {
     if (now_ns < ready_ns) hooks_.sleep(ready_ns - now_ns);
     store_change(change);
     if (!change.entries.tombstones.empty()) buried_ns_ = hooks_.now_ns();
+    hold(change);
     rest(change);
   }
   // Exchanged, so that the old ones are taken apart with the change and not here.
   std::swap(holdings_, change.after);
   std::swap(in_force_, change.wanted);
+  note_idle_times();
   collect();
   return generation();
 }
 
-uint64_t Publisher::publish(const Config& wanted) {
-  PreparedChange change = prepare(wanted);
+uint64_t Publisher::publish(const Config& wanted, Pace pace) {
+  PreparedChange change = prepare(wanted, pace);
   return commit(change);
 }
 
@@ -114,11 +129,15 @@ uint64_t Publisher::generation() const { return LOAD_RELAXED(tables_.node->gener
 std::vector<BackendRef> Publisher::backends() const {
   std::vector<BackendRef> refs;
   for (const auto& [name, service] : holdings_.services) {
-    for (const HeldBackend& backend : service.backends) {
-      const next_hop hop{.word = LOAD_RELAXED(tables_.backends[backend.number].next_hop.word)};
-      refs.push_back({backend.number, service.number, name, service.config.pools[backend.pool].name,
-                      backend.address, backend.mode, backend.weight, hop.part.state,
-                      backend.slots});
+    for (const auto* held : {&service.backends, &service.leaving}) {
+      for (const HeldBackend& backend : *held) {
+        const next_hop hop{.word = LOAD_RELAXED(tables_.backends[backend.number].next_hop.word)};
+        const bool leaving = held == &service.leaving;
+        const bool has_pool = !leaving && backend.pool < service.config.pools.size();
+        refs.push_back({backend.number, service.number, name,
+                        has_pool ? service.config.pools[backend.pool].name : "", backend.address,
+                        backend.mode, backend.weight, hop.part.state, backend.slots, leaving});
+      }
     }
   }
   std::sort(refs.begin(), refs.end(),

@@ -10,6 +10,7 @@
 
 #include "control/change.h"
 #include "control/config.h"
+#include "control/keeper.h"
 #include "control/plan.h"
 #include "control/seed.h"
 #include "control/stores.h"
@@ -34,8 +35,9 @@ struct BackendRef {
   Address address;
   ForwardMode mode = ForwardMode::l2;
   uint32_t weight = 0;
-  uint8_t state = 0;   // enum backend_state
-  uint32_t slots = 0;  // that name it
+  uint8_t state = 0;     // enum backend_state
+  uint32_t slots = 0;    // that send it new connections
+  bool leaving = false;  // not in the configuration any more: it keeps the connections that it has
 };
 
 // The machine, as far as publishing needs it; tests have one of their own.
@@ -50,7 +52,12 @@ struct PublishHooks {
 };
 PublishHooks machine_hooks();
 
-// Writes the shared tables: the one writer of all but counters, heartbeats and interfaces. What it
+// How long a held slot waits: longer than a SYN is usually sent again after (1 s, then 2 s; RFC
+// 6298) and a plane may be held up.
+inline constexpr uint64_t kHoldNs = 4'000'000'000;
+
+// Writes the shared tables: the one writer of all but counters, heartbeats and interfaces; pins are
+// cleared by it and written by the planes. What it
 // knows it has from the tables themselves, so a new one on the same tables goes on where the last
 // was stopped, after whichever store that was; publishing once repairs what it left half done.
 //
@@ -66,21 +73,34 @@ class Publisher {
 
   // What publish would do, word by word; why it cannot is in its faults. Stores nothing, throws
   // nothing but std::bad_alloc.
-  Plan plan(const Config& wanted) const;
+  Plan plan(const Config& wanted, Pace pace = Pace::now) const;
 
   // publish in two steps: all the computing, then nothing but stores. Throws Error where the change
   // cannot be had (plan().faults), before any store. A prepared change is good for one commit,
   // until the next; another is a std::logic_error.
-  PreparedChange prepare(const Config& wanted) const;
+  PreparedChange prepare(const Config& wanted, Pace pace = Pace::now) const;
   uint64_t commit(PreparedChange& change);
 
   // Returns the generation, which grows by one if anything was stored.
-  uint64_t publish(const Config& wanted);
+  uint64_t publish(const Config& wanted, Pace pace = Pace::now);
+
+  // Time goes on: held slots change when they have waited, and once a tick's length has passed
+  // since the last tick (or since this Publisher was made) the clock ticks and all pins are swept.
+  // What has drained is removed. To be called now and then. True where it ticked.
+  bool pass_time();
+
+  // Gives up the connections of a service that are not where its slots send new ones. False where
+  // there is no such service.
+  bool release(std::string_view service);
+
+  const Keeper& keeper() const { return keeper_; }
+  const Holdings& holdings() const { return holdings_; }
 
   const Config& in_force() const { return in_force_; }
   uint64_t generation() const;
 
-  // All that are in force, by number.
+  // All that serve anybody, by number. The pool of one that is leaving may have gone: then it is
+  // empty.
   std::vector<BackendRef> backends() const;
 
   // The way to a backend, or nullopt where there is none now. False, and nothing is stored, where
@@ -92,7 +112,18 @@ class Publisher {
   void collect();
 
  private:
+  ChangeTerms terms(Pace pace) const;
   void store_change(const PreparedChange& change);
+  void let_leave(const PreparedChange& change);
+  void give_up(const PreparedChange& change);
+  void hold(PreparedChange& change);
+  void end_holds(uint64_t now_ns);
+  uint32_t tick_ms() const;
+  uint64_t tick_ns() const;
+  void note_idle_times();
+  void set_tick(uint32_t tick_ms);
+  void remove_drained();
+  bool has_drained() const;
   void store_infos(const PreparedChange& change);
   void store_pool_slots(const PreparedChange& change);
   void store_backends(const PreparedChange& change);
@@ -108,6 +139,13 @@ class Publisher {
   Stores stores_;
   std::vector<Resting> resting_;  // before holdings_, which fills it
   Holdings holdings_;
+  Keeper keeper_;
+  struct Hold {
+    uint64_t due_ns;
+    std::vector<HeldSlot> slots;
+  };
+  std::map<uint16_t, Hold> holds_;  // by service
+  uint64_t next_tick_ns_;
   Config in_force_;
   uint64_t commits_ = 0;
   uint64_t buried_ns_ = 0;  // when entries of services were last taken away; 0: never

@@ -109,6 +109,7 @@ InfoRecord info_of(const ServiceConfig& service, uint32_t slot_base,
   info.pools = static_cast<uint32_t>(service.pools.size());
   info.source_bits = source_bits(service);
   info.mode = static_cast<uint8_t>(service.forward);
+  info.idle_ms = service.idle_ms;
   for (size_t i = 0; i < service.pools.size(); ++i) {
     copy_text(service.pools[i].name, info.pool[i].name);
     info.pool[i].share_ppm = service.pools[i].share_ppm;
@@ -131,11 +132,13 @@ ServiceConfig config_of(const InfoRecord& info) {
   }
   service.slots = info.slots;
   service.forward = info.mode == FORWARD_IPIP ? ForwardMode::ipip : ForwardMode::l2;
+  service.idle_ms = info.idle_ms;
   for (uint32_t i = 0; i < std::min<uint32_t>(info.pools, POOLS); ++i) {
     PoolConfig pool;
     pool.name = text_of(info.pool[i].name);
     pool.share_ppm = info.pool[i].share_ppm;
     pool.match = info.pool[i].match != 0;
+    pool.fallback = default_fallback(pool.name);
     service.pools.push_back(pool);
   }
   return service;

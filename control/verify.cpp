@@ -38,6 +38,12 @@ bool in_use(const BackendRecord& record) {
   return record.next_hop.part.state != BACKEND_FREE && record.retired == 0;
 }
 
+// One that drains sends new connections nowhere.
+bool names_own(const TableView& tables, const Found& service, uint16_t number) {
+  if (number == 0 && tables.service_info[service.number].draining != 0) return true;
+  return in_use(tables.backends[number]) && tables.backends[number].service == service.number;
+}
+
 std::string pool_name(const Found& service, const BackendRecord& record) {
   return record.pool < service.config.pools.size() ? service.config.pools[record.pool].name
                                                    : "none";
@@ -134,8 +140,8 @@ std::vector<std::string> tables_faults(const Tables& tables) {
     uint32_t bad = 0;
     for (uint32_t i = 0; i <= service.entry->slot_mask; ++i) {
       const uint32_t slot = LOAD_RELAXED(*slot_at(&view, service.entry->slot_base + i));
-      const BackendRecord& record = view.backends[slot_current(slot)];
-      bad += !in_use(record) || record.service != service.number;
+      bad += !names_own(view, service, slot_current(slot));
+      if (slot_is_opening(slot)) bad += !names_own(view, service, slot_draining(slot));
     }
     if (bad != 0)
       faults.push_back(fmt::format("service {}: {} slots name no backend of it", name, bad));

@@ -151,6 +151,7 @@ SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_b
   uint32_t decided = slot_current(word);
   for (int look = 0; look < 2; look++) {
     if (slot_is_settled(word)) return slot_current(word);
+    if (slot_draining(word) != SLOT_LOOK) STORE_RELAXED(row->pinning, row->pinning + 1);
     decided = decide_by(tables, bucket, identity, packet, word | (uint64_t)tick << 32);
     if (decided & DECIDED_REFUSED) count_refusal(row, tick);
     if (!(decided & DECIDED_AGAIN) || look == 1) break;

@@ -184,9 +184,10 @@ struct counter {
 struct counters {
   uint64_t received;
   uint64_t received_bytes;
-  uint64_t pins_refused;      /* connections for which a bucket had no place */
+  uint64_t pinning;           /* packets of slots in which pins are made; counted before that */
+  uint64_t pins_refused;      /* those for which a bucket had no place */
   uint64_t pins_refused_tick; /* of the last of them, plus 1; 0: none ever */
-  uint64_t reserved[4];
+  uint64_t reserved[3];
   struct counter verdict[VERDICT_PLACES];
   struct counter dropped[SERVICES]; /* packets of a service that were neither sent nor redirected */
   struct counter backend[BACKENDS]; /* packets sent to it */

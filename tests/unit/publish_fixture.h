@@ -24,6 +24,7 @@ inline Address address(const std::string& text) { return Address::parse(text).va
 inline PoolConfig pool(const std::string& name, const std::vector<std::string>& addresses,
                        uint32_t share_ppm = 0) {
   PoolConfig pool{.name = name, .backends = {}, .share_ppm = share_ppm, .match = false};
+  pool.fallback = default_fallback(name);
   for (const std::string& text : addresses) pool.backends.push_back({address(text), 1});
   return pool;
 }
@@ -85,6 +86,21 @@ struct TestMachine {
                 }};
   }
 };
+
+// Ticks until nothing is on its way any more, and what was unlinked has rested.
+inline void settle(Publisher& publisher, TestMachine& machine) {
+  constexpr int kMostTicks = 200;  // two idle times of 32 ticks, and then some
+  for (int i = 0; i < kMostTicks; ++i) {
+    machine.now_ns += uint64_t{kMaxTickMs} * 1'000'000;
+    publisher.pass_time();
+    bool leaving = publisher.keeper().anything_moves();
+    for (const auto& [name, service] : publisher.holdings().services)
+      leaving |= service.draining || !service.leaving.empty();
+    if (!leaving) break;
+  }
+  machine.now_ns += kGraceNs;
+  publisher.collect();
+}
 
 // What packets to the service find.
 inline std::optional<choice> find(const Tables& tables, const ServiceConfig& service) {

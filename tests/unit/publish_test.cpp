@@ -102,6 +102,7 @@ TEST_F(Publish, UpAndBackGivesTheSameDigest) {
   publisher_.publish(config_with({web(64, 500'000), dns()}));
   EXPECT_NE(tables_digest(tables_), before);
   publisher_.publish(config_with({web(), dns()}));
+  settle(publisher_, machine_);
   EXPECT_EQ(tables_digest(tables_), before);
 }
 
@@ -115,9 +116,12 @@ TEST_F(Publish, RemovesAServiceAndItsVipMarker) {
   marker.protocol = 0;
   EXPECT_TRUE(find(tables_, marker));
   publisher_.publish(config_with({other}));
+  EXPECT_TRUE(find(tables_, web())) << "its connections are kept";
+  settle(publisher_, machine_);
   EXPECT_FALSE(find(tables_, web()));
   EXPECT_TRUE(find(tables_, marker));
   publisher_.publish(config_with({}));
+  settle(publisher_, machine_);
   EXPECT_FALSE(find(tables_, other));
   EXPECT_FALSE(find(tables_, marker));
   EXPECT_TRUE(publisher_.backends().empty());
@@ -129,7 +133,7 @@ TEST_F(Publish, WhatIsUnlinkedKeepsItsBytesForTheGraceAndIsBlankAfterIt) {
   publisher_.publish(config_with({web()}));
   const uint16_t number = publisher_.backends().front().number;
   const uint32_t base = find(tables_, web())->slot_base;
-  publisher_.publish(config_with({}));
+  publisher_.publish(config_with({}), Pace::hard);
   machine_.now_ns += kGraceNs - 1;
   publisher_.collect();
   EXPECT_NE(tables_.view()->slots[base], 0u);
@@ -158,7 +162,7 @@ TEST_F(Publish, WaitsForTheGraceOnlyWhereNothingElseIsFree) {
   publisher_.publish(config);
   EXPECT_TRUE(tables_faults(tables_).empty());
   config.services.pop_back();
-  publisher_.publish(config);
+  publisher_.publish(config, Pace::hard);
   EXPECT_EQ(machine_.slept_ns, 0u);
   ServiceConfig late = web(16);
   late.port = 8443;
@@ -202,6 +206,7 @@ TEST_F(Publish, RoutesOutliveAPublishAndFollowAnAddressToAnotherPool) {
   std::swap(moved.pools[1].backends, moved.pools[2].backends);
   publisher_.publish(config_with({moved}));
   for (const BackendRef& ref : publisher_.backends()) {
+    if (ref.leaving) continue;
     const BackendRecord& record = tables_.view()->backends[ref.number];
     const bool is_resolved = ref.address == address("10.0.2.1");
     EXPECT_EQ(ref.state, is_resolved ? BACKEND_READY : BACKEND_UNRESOLVED);
@@ -214,6 +219,8 @@ TEST_F(Publish, RoutesOutliveAPublishAndFollowAnAddressToAnotherPool) {
     EXPECT_EQ(record.mtu, 1500);
     EXPECT_EQ(record.outer_source[3], 1);
   }
+  EXPECT_TRUE(publisher_.set_route(canary->number, route)) << "it keeps its connections";
+  settle(publisher_, machine_);
   EXPECT_FALSE(publisher_.set_route(canary->number, std::nullopt)) << "it is retired";
   EXPECT_FALSE(publisher_.set_route(0, route));
 }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/slot_change.h"
+#include "split/pins.h"
+
+namespace belka {
+namespace {
+
+// Limits of a pin's age, in ticks, beside the idle time for open ones.
+constexpr uint32_t kShortTicks = 3;      // half-open and closing: two, and one for rounding
+constexpr uint32_t kTentativeTicks = 1;  // of a writer that was killed
+// An opening slot stays so for the idle time, a tick for rounding, and one for planes that still
+// hold the word before.
+constexpr uint32_t kOpenTicks = 2;
+constexpr uint8_t kManyPins = 255;
+
+uint64_t load(const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+
+}  // namespace
+
+Keeper::Keeper(const TableView& tables, Stores& stores)
+    : tables_(tables),
+      stores_(stores),
+      idle_ticks_(SLOTS / SLOTS_PER_LINE, kMaxIdleTicks),
+      stored_(SLOTS, static_cast<uint16_t>(tables.node->tick)),
+      elsewhere_(SLOTS),
+      released_(SLOTS),
+      named_(BACKENDS),
+      pinned_(BACKENDS) {
+  for (uint32_t slot = 0; slot < SLOTS; ++slot) {
+    if (word_of(slot) == 0) continue;
+    count_named(word_of(slot), true);
+    if (!slot_is_settled(word_of(slot))) moving_.push_back(slot);
+  }
+}
+
+void Keeper::change(uint32_t slot, uint32_t word) {
+  const uint32_t before = word_of(slot);
+  if (before == word) return;
+  const auto tick = static_cast<uint16_t>(tables_.node->tick);
+  if (slot_begins(before, word)) stores_.update(tables_.since[slot], tick);
+  if (slot_is_settled(before) && !slot_is_settled(word)) moving_.push_back(slot);
+  stored_[slot] = tick;
+  count_named(before, false);
+  count_named(word, true);
+  // Pairs with the planes' loads of the word: who sees it sees the backends that it names.
+  stores_.store(tables_.slots[slot], word);
+}
+
+void Keeper::set_idle_ticks(const SlotRange& range, uint32_t ticks) {
+  const auto first = idle_ticks_.begin() + range.base / SLOTS_PER_LINE;
+  const auto limit = static_cast<uint8_t>(std::clamp(ticks, kMinIdleTicks, kMaxIdleTicks));
+  std::fill_n(first, range.slots / SLOTS_PER_LINE, limit);
+}
+
+bool Keeper::is_old(uint32_t slot) const {
+  return static_cast<uint16_t>(tables_.node->tick - stored_[slot]) >= 2;
+}
+
+Keeper::Fate Keeper::judge(uint64_t pin) const {
+  const uint32_t slot = pin_slot(pin);
+  const uint32_t idle = pin_idle_ticks(pin, tables_.node->tick);
+  const uint32_t word = word_of(slot);
+  const uint32_t state = pin_state(pin);
+  const uint32_t limit = state == PIN_TENTATIVE ? kTentativeTicks
+                         : state == PIN_OPEN    ? idle_ticks_[slot / SLOTS_PER_LINE] + 1u
+                                                : kShortTicks;
+  if (idle > limit) return Fate::clear;
+  if (state == PIN_TENTATIVE) return Fate::keep;
+  const uint16_t backend = pin_backend(pin);
+  const BackendRecord& record = tables_.backends[backend];
+  if (record.down != 0 || record.next_hop.part.state == BACKEND_FREE) return Fate::clear;
+  if (slot_is_settled(word)) return is_old(slot) ? Fate::clear : Fate::keep;
+  if (released_[slot] && backend != slot_current(word)) return Fate::clear;
+  const bool looks = slot_draining(word) == SLOT_LOOK;
+  return looks && backend == slot_current(word) && is_old(slot) ? Fate::clear : Fate::keep;
+}
+
+void Keeper::note_kept(uint64_t pin) {
+  ++last_.pins;
+  pinned_[pin_backend(pin)] = true;
+  const uint32_t slot = pin_slot(pin);
+  if (pin_backend(pin) == slot_current(word_of(slot))) return;
+  if (elsewhere_[slot] == 0) touched_.push_back(slot);
+  if (elsewhere_[slot] < kManyPins) ++elsewhere_[slot];
+}
+
+// A plane may change the pin at any moment: then it is judged anew.
+void Keeper::sweep_pin(uint64_t& place) {
+  for (uint64_t pin = load(place); pin != 0; pin = load(place)) {
+    if (judge(pin) == Fate::keep) {
+      note_kept(pin);
+      return;
+    }
+    if (pin_swap(&place, pin, 0) != 0) {
+      ++last_.cleared;
+      return;
+    }
+  }
+}
+
+void Keeper::sweep_pins() {
+  for (size_t bucket = 0; bucket < PIN_BUCKETS; ++bucket)
+    for (uint64_t& place : tables_.pins[bucket].pin)
+      if (load(place) != 0) sweep_pin(place);
+}
+
+// Number 0, no backend, is not counted.
+void Keeper::count_named(uint32_t word, bool more) {
+  for (const uint16_t number : {slot_current(word), slot_draining(word)}) {
+    if (number != 0) named_[number] += more ? 1u : ~0u;
+  }
+}
+
+uint64_t Keeper::pinning() const {
+  uint64_t packets = 0;
+  for (uint32_t row = 0; row < tables_.node->counter_rows; ++row)
+    packets += load(tables_.counters[row].pinning);
+  return packets;
+}
+
+// Planes count before they put a pin in, so where the counts stand still there are no new ones.
+Sweep Keeper::sweep() {
+  const uint64_t pinning_before = std::exchange(pinning_, pinning());
+  const bool has_pins = !swept_ || last_.pins != 0 || pinning_ != pinning_before;
+  last_ = {};
+  for (const uint32_t slot : touched_) elsewhere_[slot] = 0;
+  touched_.clear();
+  std::fill(pinned_.begin(), pinned_.end(), false);
+  if (has_pins) sweep_pins();
+  for (const uint32_t slot : moving_) {
+    const uint16_t draining = slot_draining(word_of(slot));
+    released_[slot] = false;
+    last_.opening += draining < SLOT_HOLD ? 1 : 0;
+    last_.looking += draining == SLOT_LOOK ? 1 : 0;
+    last_.held += draining == SLOT_HOLD ? 1 : 0;
+  }
+  swept_ = true;
+  return last_;
+}
+
+// Since any plane last had no place for a pin: a connection without one may have spoken then.
+uint32_t Keeper::last_refusal_ago() const {
+  uint64_t last = 0;
+  for (uint32_t row = 0; row < tables_.node->counter_rows; ++row)
+    last = std::max(last, load(tables_.counters[row].pins_refused_tick));
+  return last == 0 ? UINT32_MAX : tables_.node->tick - static_cast<uint32_t>(last - 1);
+}
+
+bool Keeper::is_due(uint32_t slot, uint32_t refusal_ago) const {
+  const uint32_t limit = idle_ticks_[slot / SLOTS_PER_LINE] + kOpenTicks;
+  return age_ticks(slot) > limit && refusal_ago > limit;
+}
+
+uint32_t Keeper::age_ticks(uint32_t slot) const {
+  return static_cast<uint16_t>(tables_.node->tick - tables_.since[slot]);
+}
+
+void Keeper::flip_and_settle() {
+  for (const uint32_t slot : moving_) {
+    const uint32_t word = word_of(slot);
+    if (slot_is_opening(word)) {
+      if (!is_due(slot, last_refusal_ago())) continue;
+      change(slot, slot_of(slot_current(word), SLOT_LOOK));
+      ++last_.flipped;
+    } else if (slot_draining(word) == SLOT_LOOK && elsewhere_[slot] == 0 && is_old(slot)) {
+      change(slot, slot_settled(slot_current(word)));
+      ++last_.settled;
+    }
+  }
+  std::erase_if(moving_, [&](uint32_t slot) { return slot_is_settled(word_of(slot)); });
+}
+
+Sweep Keeper::tick() {
+  // The last daemon may have been killed between its tick and its sweep.
+  if (!swept_) sweep();
+  // Pairs with the planes' loads of the tick.
+  stores_.store(tables_.node->tick, tables_.node->tick + 1);
+  sweep();
+  flip_and_settle();
+  last_.opening -= last_.flipped;
+  last_.looking += last_.flipped;
+  last_.looking -= last_.settled;
+  return last_;
+}
+
+void Keeper::restart_ages() {
+  const uint32_t tick = tables_.node->tick;
+  for (size_t bucket = 0; bucket < PIN_BUCKETS; ++bucket) {
+    for (uint64_t& place : tables_.pins[bucket].pin) {
+      uint64_t pin = load(place);
+      while (pin != 0 && pin_swap(&place, pin, pin_used(pin, tick, pin_state(pin))) == 0)
+        pin = load(place);
+    }
+  }
+  for (const uint32_t slot : moving_)
+    stores_.update(tables_.since[slot], static_cast<uint16_t>(tick));
+}
+
+void Keeper::release(const SlotRange& range) {
+  for (const uint32_t slot : moving_) {
+    if (slot < range.base || slot - range.base >= range.slots) continue;
+    change(slot, slot_released(word_of(slot)));
+    released_[slot] = true;
+  }
+}
+
+uint32_t Keeper::pins_elsewhere(const SlotRange& range) const {
+  uint32_t pins = 0;
+  for (const uint32_t slot : touched_)
+    if (slot >= range.base && slot - range.base < range.slots) pins += elsewhere_[slot];
+  return pins;
+}
+
+bool Keeper::moves(const SlotRange& range) const {
+  return std::any_of(moving_.begin(), moving_.end(), [&](uint32_t slot) {
+    return slot >= range.base && slot - range.base < range.slots;
+  });
+}
+
+}  // namespace belka

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What passes with the time: held slots, the tick, and what has drained.
+#include <algorithm>
+
+#include "control/publish.h"
+#include "control/slot_change.h"
+
+namespace belka {
+uint32_t Publisher::tick_ms() const {
+  return tables_.node->tick_ms != 0 ? tables_.node->tick_ms : kMaxTickMs;
+}
+
+uint64_t Publisher::tick_ns() const { return uint64_t{1'000'000} * tick_ms(); }
+
+void Publisher::note_idle_times() {
+  for (const auto& [name, service] : holdings_.services)
+    for (const SlotRange& range : service.ranges)
+      keeper_.set_idle_ticks(range, ticks_of(service.config.idle_ms, tick_ms()));
+}
+
+// Ages were counted in ticks of another length: everything counts as just used, and just begun.
+void Publisher::set_tick(uint32_t tick_ms) {
+  if (tables_.node->tick_ms == tick_ms) return;
+  if (tables_.node->tick_ms != 0) keeper_.restart_ages();
+  stores_.store(tables_.node->tick_ms, tick_ms);
+}
+
+// A change that holds a service's slots has all of them, so it takes the place of the last.
+void Publisher::hold(PreparedChange& change) {
+  for (auto& [service, slots] : change.holds)
+    holds_[service] = {hooks_.now_ns() + kHoldNs, std::move(slots)};
+}
+
+void Publisher::end_holds(uint64_t now_ns) {
+  for (auto hold = holds_.begin(); hold != holds_.end();) {
+    if (hold->second.due_ns > now_ns) {
+      ++hold;
+      continue;
+    }
+    for (const auto& [slot, wanted] : hold->second.slots) {
+      const uint32_t word = tables_.slots[slot];
+      if (slot_draining(word) == SLOT_HOLD) keeper_.change(slot, slot_towards(word, wanted));
+    }
+    hold = holds_.erase(hold);
+  }
+}
+
+bool Publisher::pass_time() {
+  const uint64_t now_ns = hooks_.now_ns();
+  end_holds(now_ns);
+  collect();
+  if (now_ns < next_tick_ns_) return false;
+  keeper_.tick();
+  // From now, not from when it was due: ticks are never closer than their length.
+  next_tick_ns_ = hooks_.now_ns() + tick_ns();
+  if (has_drained()) remove_drained();
+  return true;
+}
+
+bool Publisher::has_drained() const {
+  return std::any_of(holdings_.services.begin(), holdings_.services.end(), [&](const auto& each) {
+    const HeldService& service = each.second;
+    return (service.draining && service.range() != nullptr && !keeper_.moves(*service.range())) ||
+           std::any_of(service.leaving.begin(), service.leaving.end(),
+                       [&](const HeldBackend& left) { return !keeper_.in_use(left.number); });
+  });
+}
+
+// A change to the configuration that is in force: prepare_change removes what has left.
+void Publisher::remove_drained() {
+  const Config wanted = in_force_;
+  PreparedChange change = prepare(wanted);
+  commit(change);
+}
+
+bool Publisher::release(std::string_view name) {
+  const auto service = holdings_.services.find(name);
+  if (service == holdings_.services.end()) return false;
+  for (const SlotRange& range : service->second.ranges) keeper_.release(range);
+  keeper_.sweep();
+  return true;
+}
+
+}  // namespace belka
