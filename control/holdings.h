@@ -61,7 +61,8 @@ struct Holdings {
 Holdings read_holdings(const TableView& tables, uint64_t now_ns, Resting& resting);
 
 // The configuration that they amount to. The tables do not keep: seed_file, the order of services
-// (here by number) and of the backends of a pool (by number), the prefix of the other family.
+// (here by number) and of the backends of a pool (by number), the prefix of the other
+// family, tick, idle, health, and what a pool with too few healthy backends does.
 Config config_of(const Holdings& holdings);
 
 }  // namespace belka

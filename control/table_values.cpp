@@ -136,6 +136,7 @@ ServiceConfig config_of(const InfoRecord& info) {
     pool.name = text_of(info.pool[i].name);
     pool.share_ppm = info.pool[i].share_ppm;
     pool.match = info.pool[i].match != 0;
+    pool.fallback = default_fallback(pool.name);
     service.pools.push_back(pool);
   }
   return service;

@@ -24,6 +24,7 @@ inline Address address(const std::string& text) { return Address::parse(text).va
 inline PoolConfig pool(const std::string& name, const std::vector<std::string>& addresses,
                        uint32_t share_ppm = 0) {
   PoolConfig pool{.name = name, .backends = {}, .share_ppm = share_ppm, .match = false};
+  pool.fallback = default_fallback(name);
   for (const std::string& text : addresses) pool.backends.push_back({address(text), 1});
   return pool;
 }
