@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "control/config_duration.h"
 #include "control/config_parts.h"
 #include "control/config_reader.h"
 #include "control/config_yaml.h"
@@ -14,7 +15,7 @@
 namespace belka {
 namespace {
 
-constexpr std::array<std::string_view, 2> kTopKeys = {"seed_file", "services"};
+constexpr std::array<std::string_view, 3> kTopKeys = {"seed_file", "tick", "services"};
 constexpr std::string_view kServicesAllowed = "a list of services";
 constexpr size_t kMaxPath = 4095;  // bytes, PATH_MAX without its NUL
 
@@ -38,23 +39,31 @@ void read_seed_file(const Place& place, Config& config, ConfigErrors& errors) {
   }
 }
 
+// 0 where it is at fault.
+uint32_t read_tick(const Place& top, ConfigErrors& errors) {
+  const auto place = find_value(top, "tick");
+  if (!place) return Config{}.tick_ms;
+  return read_duration(*place, kMinTickMs, kMaxTickMs, errors).value_or(0);
+}
+
 void read_services(const Place& place, Config& config, ConfigErrors& errors) {
   if (!check_list(place, kServicesAllowed, errors)) return;
   std::vector<ServiceAt> services;
   for (size_t i = 0; i < place.node->items.size(); ++i)
-    services.push_back(read_service(item_of(place, i), errors));
+    services.push_back(read_service(item_of(place, i), config.tick_ms, errors));
   check_services(place, services, errors);
   for (ServiceAt& service : services) config.services.push_back(std::move(service.config));
 }
 
 void read_top(const Place& top, Config& config, ConfigErrors& errors) {
   if (top.node->kind != YamlNode::Kind::map) {
-    errors.add_found(top, "a map of seed_file, services");
+    errors.add_found(top, "a map of seed_file, tick, services");
     return;
   }
   check_map(top, kTopKeys, errors);
   if (const auto seed_file = find_value(top, "seed_file"))
     read_seed_file(*seed_file, config, errors);
+  config.tick_ms = read_tick(top, errors);
   if (const auto services = require_value(top, "services", kServicesAllowed, errors))
     read_services(*services, config, errors);
 }

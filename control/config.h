@@ -83,8 +83,8 @@ struct PoolConfig {
   uint32_t share_ppm = 0;  // of new connections; 0 is a share; unused for prod (the rest) and match
   bool match = false;      // as many slots as the canary
   Fallback fallback = Fallback::prod;  // of prod refuse or use_all (default_fallback)
-  // Healthy backends of those with a weight below which there are too few, 0..100; with none
-  // healthy there are always too few.
+  // Of its backends with a weight above 0, how many must be up, 0..100; with none up there are
+  // always too few.
   uint32_t min_healthy_percent = 0;
   bool operator==(const PoolConfig&) const = default;
 };

@@ -13,7 +13,7 @@
 namespace belka {
 namespace {
 
-constexpr std::array<std::string_view, 1> kPoolKeys = {"backends"};
+constexpr std::array<std::string_view, 3> kPoolKeys = {"backends", "fallback", "min_healthy"};
 constexpr std::array<std::string_view, 2> kBackendKeys = {"address", "weight"};
 constexpr std::string_view kBackendsAllowed = "a list of addresses or of maps of address, weight";
 
@@ -66,11 +66,42 @@ BackendConfig read_backend(const Place& place, const Address& vip, Seen& seen,
   return backend;
 }
 
+std::optional<Fallback> parse_fallback(std::string_view text, bool is_prod) {
+  if (text == "refuse") return Fallback::refuse;
+  if (text == "use-all") return Fallback::use_all;
+  if (text == "prod" && !is_prod) return Fallback::prod;
+  return std::nullopt;
+}
+
+void read_fallback(const Place& place, PoolConfig& pool, ConfigErrors& errors) {
+  const bool is_prod = pool.name == kProd;
+  const std::string_view allowed = is_prod ? "refuse or use-all" : "prod, refuse or use-all";
+  const auto text = read_text(place, allowed, errors);
+  const auto value = text ? parse_fallback(*text, is_prod) : std::nullopt;
+  if (text && !value) errors.add_found(place, allowed);
+  pool.fallback = value.value_or(pool.fallback);
+}
+
+void read_min_healthy(const Place& place, PoolConfig& pool, ConfigErrors& errors) {
+  constexpr std::string_view kAllowed = "a whole percentage with its sign from 0% to 100%";
+  const auto text = read_text(place, kAllowed, errors);
+  if (!text) return;
+  const auto percent =
+      text->ends_with('%') ? parse_number(text->substr(0, text->size() - 1), 0, 100) : std::nullopt;
+  if (!percent) errors.add_found(place, kAllowed);
+  pool.min_healthy_percent = percent.value_or(0);
+}
+
 PoolConfig read_pool(const Place& place, std::string_view name, const Address& vip, Seen& seen,
                      ConfigErrors& errors) {
   PoolConfig pool;
   pool.name = name;
+  pool.fallback = default_fallback(name);
   const bool is_map = check_map(place, kPoolKeys, errors);
+  if (is_map) {
+    if (const auto fallback = find_value(place, "fallback")) read_fallback(*fallback, pool, errors);
+    if (const auto least = find_value(place, "min_healthy")) read_min_healthy(*least, pool, errors);
+  }
   const auto backends =
       is_map ? require_value(place, "backends", kBackendsAllowed, errors) : std::nullopt;
   if (!backends || !check_list(*backends, kBackendsAllowed, errors)) {

@@ -12,8 +12,9 @@
 namespace belka {
 namespace {
 
-constexpr std::array<std::string_view, 9> kServiceKeys = {
-    "name", "vip", "port", "protocol", "hash", "slots", "forward", "pools", "split"};
+constexpr std::array<std::string_view, 11> kServiceKeys = {"name",  "vip",   "port",  "protocol",
+                                                           "hash",  "slots", "idle",  "forward",
+                                                           "pools", "split", "health"};
 constexpr std::string_view kVipAllowed = "an IPv4 or IPv6 address";
 constexpr std::string_view kPoolsAllowed =
     "a map of pools, each with its backends, of which one is prod";
@@ -113,7 +114,7 @@ void read_address_and_port(const Place& place, ServiceAt& service, ConfigErrors&
 
 }  // namespace
 
-ServiceAt read_service(const Place& place, ConfigErrors& errors) {
+ServiceAt read_service(const Place& place, uint32_t tick_ms, ConfigErrors& errors) {
   ServiceAt service{.config = {}, .place = place};
   ServiceConfig& config = service.config;
   if (!check_map(place, kServiceKeys, errors)) {
@@ -126,11 +127,13 @@ ServiceAt read_service(const Place& place, ConfigErrors& errors) {
   read_address_and_port(place, service, errors);
   if (const auto hash = find_value(place, "hash")) read_hash(*hash, config, errors);
   if (const auto slots = find_value(place, "slots")) read_slots(*slots, config, errors);
+  read_idle(place, tick_ms, service, errors);
   config.forward = read_required(place, "forward", "l2 or ipip", errors, parse_forward)
                        .value_or(ForwardMode::l2);
   if (const auto pools = require_value(place, "pools", kPoolsAllowed, errors))
     read_pools(*pools, config, errors);
   if (const auto split = find_value(place, "split")) read_split(*split, config, errors);
+  if (const auto health = find_value(place, "health")) read_health(*health, service, errors);
   return service;
 }
 

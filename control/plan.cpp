@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "control/config_duration.h"
+#include "control/config_values.h"
 #include "control/split_check.h"
 
 namespace belka {
@@ -31,7 +33,21 @@ std::string order_text(const ServiceConfig& service) {
   return order;
 }
 
-std::vector<std::string> compare_settings(const ServiceConfig& before, const ServiceConfig& after) {
+std::string check_text(const ServiceConfig& service) {
+  return service.health ? health_text(*service.health) : "none";
+}
+
+const PoolConfig* find_pool(const HeldService* service, const std::string& name) {
+  if (service == nullptr) return nullptr;
+  for (const PoolConfig& pool : service->config.pools)
+    if (pool.name == name) return &pool;
+  return nullptr;
+}
+
+std::vector<std::string> compare_settings(const HeldService& held_before,
+                                          const HeldService& held_after) {
+  const ServiceConfig& before = held_before.config;
+  const ServiceConfig& after = held_after.config;
   std::vector<std::string> settings;
   const auto compare = [&](std::string_view what, const auto& old_value, const auto& new_value) {
     if (old_value != new_value)
@@ -42,14 +58,18 @@ std::vector<std::string> compare_settings(const ServiceConfig& before, const Ser
   compare("slots", before.slots, after.slots);
   compare("forward", forward_text(before.forward), forward_text(after.forward));
   compare("pools", order_text(before), order_text(after));
+  if (!held_before.whole) return settings;  // the tables do not keep the others
+  compare("idle", format_duration(before.idle_ms), format_duration(after.idle_ms));
+  compare("health", check_text(before), check_text(after));
+  for (const PoolConfig& pool : after.pools) {
+    const PoolConfig* old_pool = find_pool(&held_before, pool.name);
+    if (old_pool == nullptr) continue;
+    compare(pool.name + " fallback", fallback_text(old_pool->fallback),
+            fallback_text(pool.fallback));
+    compare(pool.name + " min_healthy", fmt::format("{}%", old_pool->min_healthy_percent),
+            fmt::format("{}%", pool.min_healthy_percent));
+  }
   return settings;
-}
-
-const PoolConfig* find_pool(const HeldService* service, const std::string& name) {
-  if (service == nullptr) return nullptr;
-  for (const PoolConfig& pool : service->config.pools)
-    if (pool.name == name) return &pool;
-  return nullptr;
 }
 
 void compare_backends(const PoolConfig* before, const PoolConfig* after, PlanPool& plan) {
@@ -117,7 +137,7 @@ PlanService compare_services(const HeldService* before, const HeldService* after
     plan.kind = before == nullptr ? PlanService::Kind::added : PlanService::Kind::removed;
     return plan;
   }
-  plan.settings = compare_settings(before->config, after->config);
+  plan.settings = compare_settings(*before, *after);
   const bool is_changed =
       !plan.settings.empty() ||
       std::any_of(plan.pools.begin(), plan.pools.end(),

@@ -72,15 +72,18 @@ INSTANTIATE_TEST_SUITE_P(Backends, ConfigPools, testing::ValuesIn(kBadBackends))
 
 constexpr BadLine kBadPools[] = {
     {11, "      canary: [10.0.2.1]",
-     "web.yaml:11: services[0].pools.canary: found a list, allowed is a map of backends"},
+     "web.yaml:11: services[0].pools.canary: found a list, allowed is a map of backends, "
+     "fallback, min_healthy"},
     {11, "      canary:",
-     "web.yaml:11: services[0].pools.canary: found nothing, allowed is a map of backends"},
+     "web.yaml:11: services[0].pools.canary: found nothing, allowed is a map of backends, "
+     "fallback, min_healthy"},
     {11, "      canary: {}",
      "web.yaml:11: services[0].pools.canary.backends: found nothing, this key is required, allowed "
      "is a "
      "list of addresses or of maps of address, weight"},
     {11, "      canary: {backends: [10.0.2.1], share: 1%}",
-     "web.yaml:11: services[0].pools.canary.share: found an unknown key, allowed are backends"},
+     "web.yaml:11: services[0].pools.canary.share: found an unknown key, allowed are backends, "
+     "fallback, min_healthy"},
     {11, "      canary: {backends: [10.0.2.1]}\n      canary: {backends: [10.0.2.2]}",
      "web.yaml:12: services[0].pools.canary: found this key twice, first in line 11, allowed is "
      "once, "

@@ -164,20 +164,12 @@ constexpr BadLine kBadHashesAndSlots[] = {
 INSTANTIATE_TEST_SUITE_P(HashesAndSlots, ConfigService, testing::ValuesIn(kBadHashesAndSlots));
 
 constexpr BadLine kBadKeys[] = {
-    {7, "    idle: {tcp: 900s}",
-     "web.yaml:7: services[0].idle: found an unknown key, allowed are name, vip, port, protocol, "
-     "hash, "
-     "slots, forward, pools, split"},
-    {7, "    health: {http: /healthz}",
-     "web.yaml:7: services[0].health: found an unknown key, allowed are name, vip, port, protocol, "
-     "hash, slots, forward, pools, split"},
     {7, "    rules: []",
      "web.yaml:7: services[0].rules: found an unknown key, allowed are name, vip, port, protocol, "
-     "hash, slots, forward, pools, split"},
+     "hash, slots, idle, forward, pools, split, health"},
     {7, "    <<: {port: 1}",
      "web.yaml:7: services[0].'<<': found an unknown key, allowed are name, vip, port, protocol, "
-     "hash, "
-     "slots, forward, pools, split"},
+     "hash, slots, idle, forward, pools, split, health"},
     {7, "    port: 80",
      "web.yaml:7: services[0].port: found this key twice, first in line 4, allowed is once, remove "
      "one"},

@@ -97,7 +97,7 @@ TEST(Config, TellsAllErrorsAtOnceByLine) {
       "  - web\n";
   EXPECT_EQ(
       errors_of(text),
-      "web.yaml:1: sead_file: found an unknown key, allowed are seed_file, services\n"
+      "web.yaml:1: sead_file: found an unknown key, allowed are seed_file, tick, services\n"
       "web.yaml:4: services[0].vip: found 300.0.0.1, allowed is an IPv4 or IPv6 address\n"
       "web.yaml:5: services[0].port: found 70000, allowed is a number from 1 to 65535, or all\n"
       "web.yaml:7: services[0].slots: found 65537, allowed is a power of two from 16 to 4194304\n"
@@ -113,8 +113,7 @@ TEST(Config, TellsAllErrorsAtOnceByLine) {
       "most 4 decimals from 0% to 100% (such as 0.5%), 0, or match\n"
       "web.yaml:13: services[0].split.baseline: found no pool of this name, allowed are canary\n"
       "web.yaml:14: services[1]: found web, allowed is a map of name, vip, port, protocol, hash, "
-      "slots, "
-      "forward, pools, split\n");
+      "slots, idle, forward, pools, split, health\n");
 }
 
 TEST(Config, AnErrorLeavesNoConfiguration) {

@@ -23,6 +23,7 @@ TEST(ConfigWrite, IsTheCanonicalText) {
   ASSERT_TRUE(result.config.has_value());
   EXPECT_EQ(to_yaml(*result.config),
             "seed_file: '/var/lib/belka/seed'\n"
+            "tick: 28125ms\n"
             "services:\n"
             "  - name: 'web'\n"
             "    vip: '203.0.113.10'\n"
@@ -30,18 +31,25 @@ TEST(ConfigWrite, IsTheCanonicalText) {
             "    protocol: tcp\n"
             "    hash: five-tuple\n"
             "    slots: 65536\n"
+            "    idle: {tcp: 900s}\n"
             "    forward: ipip\n"
             "    pools:\n"
             "      'prod':\n"
             "        backends:\n"
             "          - {address: '10.0.1.1', weight: 1}\n"
             "          - {address: '10.0.1.2', weight: 2}\n"
+            "        fallback: refuse\n"
+            "        min_healthy: 0%\n"
             "      'canary':\n"
             "        backends:\n"
             "          - {address: '10.0.2.1', weight: 1}\n"
+            "        fallback: prod\n"
+            "        min_healthy: 0%\n"
             "      'baseline':\n"
             "        backends:\n"
             "          - {address: '10.0.3.1', weight: 1}\n"
+            "        fallback: prod\n"
+            "        min_healthy: 0%\n"
             "    split: {'canary': 1%, 'baseline': match}\n");
 }
 
@@ -71,7 +79,27 @@ PoolConfig random_pool(Random& random, const std::string& name, int family, int 
                                          : fmt::format("2001:db8:{:x}::{:x}", number, i);
     pool.backends.push_back({*Address::parse(text), 1 + random() % kMaxWeight});
   }
+  pool.fallback = default_fallback(name);
+  if (random() % 2 == 0) pool.fallback = random() % 2 == 0 ? Fallback::use_all : Fallback::refuse;
+  pool.min_healthy_percent = random() % 101;
   return pool;
+}
+
+HealthConfig random_health(Random& random, const ServiceConfig& service) {
+  HealthConfig health;
+  health.every_ms = 100 + random() % 3'599'901;
+  health.timeout_ms = 10 + random() % (health.every_ms - 9);
+  health.fall = 1 + random() % 100;
+  health.rise = 1 + random() % 100;
+  if (service.port == 0 || random() % 2 == 0)
+    health.port = static_cast<uint16_t>(1 + random() % 65535);
+  if (random() % 3 == 0) return health;
+  health.kind = HealthConfig::Kind::http;
+  health.path = random() % 2 == 0 ? "/" : "/it's?{a}:[b],&c=*d!";
+  if (random() % 2 == 0) health.host = random() % 2 == 0 ? "null" : "[2001:db8::1]:8080";
+  if (random() % 2 == 0) health.status = static_cast<uint16_t>(200 + random() % 400);
+  if (random() % 2 == 0) health.body = random() % 2 == 0 ? "ok" : " {\"up\": 'yes'} # \xc3\xa9";
+  return health;
 }
 
 ServiceConfig random_service(Random& random, int number) {
@@ -83,6 +111,8 @@ ServiceConfig random_service(Random& random, int number) {
   service.protocol = random() % 2 == 0 ? 6 : 17;
   service.forward = random() % 2 == 0 ? ForwardMode::l2 : ForwardMode::ipip;
   service.slots = 1u << (10 + random() % 8);
+  service.idle_ms = 2'001 + random() % 61'999;
+  if (random() % 2 == 0) service.health = random_health(random, service);
   if (random() % 2 == 0) {
     service.hash = HashMode::source;
     service.prefix_bits_v4 = static_cast<uint8_t>(1 + random() % 32);
@@ -99,7 +129,7 @@ ServiceConfig random_service(Random& random, int number) {
 TEST(ConfigWrite, RandomConfigurationsRoundTrip) {
   Random random{std::mt19937(20240607)};
   for (int i = 0; i < 300; ++i) {
-    Config config;
+    Config config{.tick_ms = 2'000};
     const int services = static_cast<int>(random() % 4);
     for (int s = 0; s < services; ++s) config.services.push_back(random_service(random, s));
     expect_round_trip(config);
@@ -114,7 +144,8 @@ TEST(ConfigWrite, TheLargestConfigurationRoundTrips) {
     ServiceConfig service = random_service(random, s);
     service.vip = *Address::parse("2001:db8:ffff::");
     service.slots = 1024;
-    service.pools = {PoolConfig{"prod", {}, 0, false}};
+    service.idle_ms = 900'000;
+    service.pools = {PoolConfig{"prod", {}, 0, false, Fallback::refuse}};
     for (int i = 0; i < 1000; ++i)
       service.pools[0].backends.push_back(
           {*Address::parse(

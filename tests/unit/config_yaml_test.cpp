@@ -39,11 +39,11 @@ TEST(ConfigYaml, NotYamlNamesTheLine) {
 
 TEST(ConfigYaml, NoMapWhereOneIsWanted) {
   expect_errors({
-      {"", "web.yaml:1: found nothing, allowed is a map of seed_file, services"},
-      {"# nothing\n", "web.yaml:1: found nothing, allowed is a map of seed_file, services"},
-      {"~", "web.yaml:1: found nothing, allowed is a map of seed_file, services"},
-      {"web", "web.yaml:1: found web, allowed is a map of seed_file, services"},
-      {"- services", "web.yaml:1: found a list, allowed is a map of seed_file, services"},
+      {"", "web.yaml:1: found nothing, allowed is a map of seed_file, tick, services"},
+      {"# nothing\n", "web.yaml:1: found nothing, allowed is a map of seed_file, tick, services"},
+      {"~", "web.yaml:1: found nothing, allowed is a map of seed_file, tick, services"},
+      {"web", "web.yaml:1: found web, allowed is a map of seed_file, tick, services"},
+      {"- services", "web.yaml:1: found a list, allowed is a map of seed_file, tick, services"},
       {"services:\n", "web.yaml:1: services: found nothing, allowed is a list of services"},
       {"services: {}", "web.yaml:1: services: found a map, allowed is a list of services"},
       {"{}",

@@ -56,6 +56,36 @@ TEST_F(PlanTest, ShowsBackendsAndSettings) {
   EXPECT_EQ(json["services"][1]["slots_moved"], 0);
 }
 
+TEST_F(PlanTest, ShowsIdleHealthAndWhatAPoolWithTooFewHealthyBackendsDoes) {
+  publisher_.publish(config_with({web(64, 0)}));
+  ServiceConfig wanted = web(64, 0);
+  wanted.idle_ms = 60'000;
+  wanted.health = HealthConfig{.kind = HealthConfig::Kind::http, .path = "/healthz"};
+  wanted.pools[0].fallback = Fallback::use_all;
+  wanted.pools[1].min_healthy_percent = 50;
+  const Plan plan = publisher_.plan(config_with({wanted}));
+  ASSERT_EQ(plan.services.size(), 1u);
+  EXPECT_EQ(plan.services[0].kind, PlanService::Kind::changed);
+  EXPECT_EQ(plan.services[0].settings,
+            (std::vector<std::string>{"idle 900s -> 60s",
+                                      "health none -> {http: '/healthz', every: 2s, timeout: 1s, "
+                                      "fall: 3, rise: 2}",
+                                      "prod fallback refuse -> use-all",
+                                      "canary min_healthy 0% -> 50%"}));
+  EXPECT_EQ(plan.slots_moved(), 0u);
+}
+
+// The tables do not keep them, so nothing is said of a service that another process published.
+TEST_F(PlanTest, SaysNothingOfWhatTheTablesDoNotKeep) {
+  ServiceConfig wanted = web(64, 0);
+  wanted.idle_ms = 60'000;
+  wanted.health = HealthConfig{};
+  publisher_.publish(config_with({wanted}));
+  Publisher next(tables_, test_seed(), machine_.hooks());
+  EXPECT_EQ(next.plan(config_with({wanted})).text(),
+            "nothing changes\n1 service stays unchanged\n");
+}
+
 TEST_F(PlanTest, ANewForwardingModeStoresEverySlotButMovesNone) {
   publisher_.publish(config_with({web()}));
   ServiceConfig wanted = web();
