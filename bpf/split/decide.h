@@ -136,7 +136,8 @@ SPLIT_INLINE void count_refusal(struct counters* row, uint32_t tick) {
 
 /*
  * The backend of a packet whose slot is not settled; 0 where none serves it. `bucket` is
- * pin_bucket_of(hash)'s, `hash` the connection's own (connection_hash), `row` the caller's.
+ * pin_bucket_of(hash)'s, `hash` the connection's own (connection_hash), `row` the caller's,
+ * `seen` the slot's word and above it the tick, as read just now.
  *
  * After a pin was put in or refused, slot and tick are read again: if the daemon changed the slot
  * meanwhile, its sweep may have passed by already, so the pin is taken out and the decision made
@@ -144,10 +145,10 @@ SPLIT_INLINE void count_refusal(struct counters* row, uint32_t tick) {
  */
 SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_bucket* bucket,
                                        const struct packet* packet, struct counters* row,
-                                       uint32_t slot, uint64_t hash) {
+                                       uint32_t slot, uint64_t hash, uint64_t seen) {
   uint64_t identity = pin_identity(slot, hash);
-  uint32_t word = slot_word(tables, slot);
-  uint32_t tick = tick_now(tables);
+  uint32_t word = (uint32_t)seen;
+  uint32_t tick = (uint32_t)(seen >> 32);
   uint32_t decided = slot_current(word);
   for (int look = 0; look < 2; look++) {
     if (slot_is_settled(word)) return slot_current(word);
@@ -169,5 +170,6 @@ SPLIT_ASIDE uint16_t decide_moving(const struct tables* tables, const struct pac
                                    struct counters* row, uint32_t slot, uint64_t hash) {
   struct pin_bucket* bucket = pins_at(tables, pin_bucket_of(hash));
   if (!bucket || !row) return 0;
-  return decide_in_bucket(tables, bucket, packet, row, slot, hash);
+  uint64_t seen = slot_word(tables, slot) | (uint64_t)tick_now(tables) << 32;
+  return decide_in_bucket(tables, bucket, packet, row, slot, hash, seen);
 }
