@@ -66,15 +66,19 @@ class Unlinker {
     if (service.draining) return;
     PlanService plan = compare_services(&service, nullptr);
     plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
+    if (terms_.pace != Pace::hard && is_replaced(service))
+      plan.breaks = "its VIP and port go to another service, which";
     note_plan(std::move(plan), change_.plan);
   }
 
+  bool is_replaced(const HeldService& service) const {
+    return std::any_of(wanted_keys_.begin(), wanted_keys_.end(),
+                       [&](const TableKey& key) { return same_key(key, key_of(service.config)); });
+  }
+
   bool must_go(const HeldService& service) const {
-    const auto has_its_key = [&](const TableKey& key) {
-      return same_key(key, key_of(service.config));
-    };
     if (terms_.pace == Pace::hard || service.range() == nullptr || service.ranges.size() > 1 ||
-        std::any_of(wanted_keys_.begin(), wanted_keys_.end(), has_its_key)) {
+        is_replaced(service)) {
       return true;
     }
     return service.draining && !(terms_.moves && terms_.moves(*service.range()));

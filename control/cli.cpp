@@ -29,7 +29,7 @@ std::string all_help() {
       "belkactl: shows and changes how Belka splits connections\n\n"
       "usage: belkactl COMMAND [ARGUMENTS] [FLAGS]\n\n";
   for (const Command& command : commands())
-    text += fmt::format("  {:<9}  {}\n", command.name, command.help);
+    text += fmt::format("  {:<11}  {}\n", command.name, command.help);
   return text +
          "\n`belkactl help COMMAND` says what it takes. Exit: 0 done, 1 failed, 2 not "
          "understood.\n";
@@ -98,7 +98,7 @@ const std::vector<Command> kCommands = {
     {"apply",
      "-f FILE",
      "put a configuration into force; says what changed",
-     {"file", "output", "socket"},
+     {"file", "gentle", "hard", "break_connections", "output", "socket"},
      0,
      0,
      run_apply},
@@ -119,12 +119,19 @@ const std::vector<Command> kCommands = {
     {"split",
      "SERVICE POOL=SHARE...",
      "give pools other shares: split web canary=5% baseline=match",
-     {"output", "socket"},
+     {"gentle", "hard", "output", "socket"},
      2,
      64,
      run_split},
+    {"drain-limit",
+     "SERVICE TIME | SERVICE --hard",
+     "keep connections elsewhere for so long after a change (0s: while they live), or no more",
+     {"hard", "output", "socket"},
+     1,
+     2,
+     run_drain_limit},
     {"get",
-     "services|pools|backends",
+     "services|pools|backends|drains",
      "list what is in force",
      {"output", "socket", "pins", "tables"},
      1,

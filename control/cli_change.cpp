@@ -6,7 +6,10 @@
 #include "control/cli_commands.h"
 #include "control/cli_file.h"
 #include "control/cli_source.h"
+#include "control/cli_text.h"
+#include "control/config_duration.h"
 #include "control/publish.h"
+#include "control/quote.h"
 #include "control/seed.h"
 #include "control/shares.h"
 #include "control/split_check.h"
@@ -29,10 +32,22 @@ std::string apply_text(const json& answer) {
                      answer.at("generation").get<uint64_t>());
 }
 
+// As the API takes it: ?pace=gentle&break_connections=1
+std::string how(const CommandLine& line, char first) {
+  if (line.gentle && line.hard)
+    throw UsageError("--gentle waits for connections, --hard gives them up; give one of them");
+  std::string query;
+  if (line.gentle || line.hard) query += line.gentle ? "&pace=gentle" : "&pace=hard";
+  if (line.break_connections) query += "&break_connections=1";
+  if (!query.empty()) query[0] = first;
+  return query;
+}
+
 int send_file(const CommandLine& line, Console& console, const char* path,
               std::string (*text)(const json&)) {
   const ConfigFile file = read_config_file(line);
-  const std::string target = fmt::format("{}?file={}", path, escape_query(file.name));
+  const std::string target =
+      fmt::format("{}?file={}{}", path, escape_query(file.name), how(line, '&'));
   return show(line, console, Client(line.socket).post(target, file.text, kYaml), text);
 }
 
@@ -79,8 +94,28 @@ int run_split(const CommandLine& line, Console& console) {
   json body = json::object();
   for (const SplitWord& word : words.words)
     body[word.pool] = word.share.match ? "match" : format_percent(word.share.ppm);
-  const std::string path = fmt::format("/v1/services/{}/split", escape_query(service));
+  const std::string path =
+      fmt::format("/v1/services/{}/split{}", escape_query(service), how(line, '?'));
   return show(line, console, Client(line.socket).post(path, body.dump(), kJson), apply_text);
+}
+
+int run_drain_limit(const CommandLine& line, Console& console) {
+  const std::string service = escape_query(line.words[1]);
+  const Client client(line.socket);
+  if (line.hard == (line.words.size() > 2))
+    throw UsageError("name a time, such as 10m or 0s (as long as they live), or --hard for now");
+  if (line.hard) {
+    const std::string path = fmt::format("/v1/services/{}/release", service);
+    return show(line, console, client.post(path, "", kJson), drains_text);
+  }
+  const auto limit_ms = parse_duration(line.words[2]);
+  if (!limit_ms) {
+    throw UsageError(fmt::format("found {}, allowed is {}", quote(line.words[2]),
+                                 duration_allowed("such as 10m; 0s is no limit")));
+  }
+  const std::string path =
+      fmt::format("/v1/services/{}/drain-limit?limit_ms={}", service, *limit_ms);
+  return show(line, console, client.post(path, "", kJson), drains_text);
 }
 
 int run_check(const CommandLine& line, Console& console) {

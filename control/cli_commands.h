@@ -9,6 +9,7 @@ namespace belka {
 // says.
 int run_apply(const CommandLine& line, Console& console);  // cli_change.cpp
 int run_plan(const CommandLine& line, Console& console);
+int run_drain_limit(const CommandLine& line, Console& console);
 int run_check(const CommandLine& line, Console& console);
 int run_split(const CommandLine& line, Console& console);
 int run_get(const CommandLine& line, Console& console);  // cli_show.cpp

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "control/quote.h"
 #include "control/unix_socket.h"
@@ -24,6 +25,10 @@ DEFINE_string(outer_source, "192.0.2.1,2001:db8::1",
               "ADDRESSES  sources of outer headers, of IPv4, of IPv6, or one of each");
 DEFINE_uint32(ifindex, 1, "N  the interface that packets come in and leave by");
 DEFINE_uint32(mtu, 1500, "BYTES  of that interface");
+DEFINE_bool(gentle, false,
+            "wait 4 s before slots change, so that a SYN sent again meanwhile stays where it was");
+DEFINE_bool(hard, false, "give up the connections that slots keep elsewhere, at once");
+DEFINE_bool(break_connections, false, "accept a change that cuts connections whatever is done");
 
 namespace belka {
 namespace {
@@ -31,6 +36,7 @@ namespace {
 constexpr std::string_view kFlags[] = {"socket", "pins",     "tables",     "config",
                                        "file",   "output",   "out",        "ifindex",
                                        "mtu",    "next_hop", "source_mac", "outer_source"};
+constexpr std::string_view kSwitches[] = {"gentle", "hard", "break_connections"};
 
 struct FlagWord {
   std::string name;  // as gflags knows it
@@ -63,6 +69,17 @@ void set_flag(const FlagWord& word) {
   }
 }
 
+bool is_one_of(std::span<const std::string_view> names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A switch stands alone.
+void set_switch(FlagWord& word) {
+  if (word.value)
+    throw UsageError(fmt::format("{} takes no value, found {}", shown(word.name), *word.value));
+  word.value = "true";
+}
+
 void copy_flags(CommandLine& line) {
   line.socket = FLAGS_socket;
   line.pins = FLAGS_pins;
@@ -76,6 +93,9 @@ void copy_flags(CommandLine& line) {
   line.outer_source = FLAGS_outer_source;
   line.ifindex = FLAGS_ifindex;
   line.mtu = FLAGS_mtu;
+  line.gentle = FLAGS_gentle;
+  line.hard = FLAGS_hard;
+  line.break_connections = FLAGS_break_connections;
 }
 
 }  // namespace
@@ -98,10 +118,13 @@ CommandLine parse_command_line(std::vector<std::string> arguments) {
       line.help = true;
       continue;
     }
-    if (std::find(std::begin(kFlags), std::end(kFlags), word.name) == std::end(kFlags)) {
+    const bool is_switch = is_one_of(kSwitches, word.name);
+    if (!is_switch && !is_one_of(kFlags, word.name)) {
       throw UsageError(fmt::format("found {}, which is no flag of belkactl", quote(argument)));
     }
-    if (!word.value) {
+    if (is_switch) {
+      set_switch(word);
+    } else if (!word.value) {
       if (++i == arguments.size()) {
         throw UsageError(fmt::format("{} wants a value", shown(word.name)));
       }
@@ -122,6 +145,7 @@ CommandLine parse_command_line(std::vector<std::string> arguments) {
 
 std::string flag_help(std::string_view flag) {
   const auto info = gflags::GetCommandLineFlagInfoOrDie(std::string(flag).c_str());
+  if (info.type == "bool") return fmt::format("  {:<28}  {}\n", shown(info.name), info.description);
   const size_t end = info.description.find("  ");
   std::string name = shown(info.name) + "=" + info.description.substr(0, end);
   if (flag == "file") name = "-f, " + name;

@@ -33,6 +33,9 @@ struct CommandLine {
   std::string outer_source;
   uint32_t ifindex = 0;
   uint32_t mtu = 0;
+  bool gentle = false;
+  bool hard = false;
+  bool break_connections = false;
 
   bool has(const std::string& flag) const { return given.count(flag) != 0; }
 };

@@ -41,8 +41,13 @@ int run_get(const CommandLine& line, Console& console) {
     }
     return show(line, console, Client(line.socket).get(listing.path), listing.text);
   }
-  throw UsageError(
-      fmt::format("found {}, allowed is services, pools or backends", quote(line.words[1])));
+  if (line.words[1] == "drains") {
+    if (line.has("pins") || line.has("tables"))
+      throw UsageError("drains are the daemon's: it alone counts them");
+    return show(line, console, Client(line.socket).get("/v1/drains"), drains_text);
+  }
+  throw UsageError(fmt::format("found {}, allowed is services, pools, backends or drains",
+                               quote(line.words[1])));
 }
 
 int run_status(const CommandLine& line, Console& console) {

@@ -15,5 +15,6 @@ std::string backends_text(const nlohmann::json& answer);
 std::string status_text(const nlohmann::json& answer);
 std::string stats_text(const nlohmann::json& answer);
 std::string explain_text(const nlohmann::json& answer);
+std::string drains_text(const nlohmann::json& drains);  // cli_text_drains.cpp
 
 }  // namespace belka

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "control/drains.h"
 #include "control/error.h"
 #include "control/explain.h"
 #include "control/flow_text.h"
@@ -71,6 +72,14 @@ Wanted read_wanted(std::string_view yaml, std::string_view file_name,
   return {std::move(result.config), {}};
 }
 
+// All ages are counted in ticks.
+std::string tick_fault(const Config& before, const Config& wanted) {
+  return fmt::format(
+      "tick: found {} ms, this belkad runs with {} ms; to change it, start belkad again with this "
+      "file",
+      wanted.tick_ms, before.tick_ms);
+}
+
 json plan_body(const Plan& plan, uint64_t generation) {
   return {{"plan", plan.to_json()}, {"text", plan.text()}, {"generation", generation}};
 }
@@ -100,17 +109,21 @@ void Controller::count_anew(const Config& before, const Config& after) {
 }
 
 // With the lock held.
-Answer Controller::publish(const Config& wanted) {
+Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
   const Config before = publisher_.in_force();
-  const Plan plan = publisher_.plan(wanted);
+  if (wanted.tick_ms != before.tick_ms)
+    return refuse(Fault::conflict, {tick_fault(before, wanted)});
+  const Plan plan = publisher_.plan(wanted, request.pace);
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
+  if (!request.break_connections && !plan.breaks().empty())
+    return refuse(Fault::conflict, plan.breaks());
   try {
     persist_(wanted);
   } catch (const Error& error) {
     return refuse(Fault::failed, {error.what()});
   }
   try {
-    publisher_.publish(wanted);
+    publisher_.publish(wanted, request.pace);
   } catch (const Error& error) {
     Answer refusal = refuse(Fault::conflict, {error.what()});
     try {
@@ -124,11 +137,12 @@ Answer Controller::publish(const Config& wanted) {
   return accept(plan_body(plan, publisher_.generation()));
 }
 
-Answer Controller::apply(std::string_view yaml, std::string_view file_name) {
+Answer Controller::apply(std::string_view yaml, std::string_view file_name,
+                         const ChangeRequest& request) {
   const std::lock_guard lock(mutex_);
   Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
   if (!wanted.config) return std::move(wanted.refusal);
-  return publish(*wanted.config);
+  return publish(*wanted.config, request);
 }
 
 Answer Controller::plan(std::string_view yaml, std::string_view file_name) const {
@@ -140,7 +154,8 @@ Answer Controller::plan(std::string_view yaml, std::string_view file_name) const
   return accept(plan_body(plan, publisher_.generation()));
 }
 
-Answer Controller::split(std::string_view service_name, const std::vector<std::string>& texts) {
+Answer Controller::split(std::string_view service_name, const std::vector<std::string>& texts,
+                         const ChangeRequest& request) {
   const SplitWords words = parse_split_words(texts);
   if (!words.errors.empty()) return refuse(Fault::invalid, words.errors);
   const std::lock_guard lock(mutex_);
@@ -149,19 +164,44 @@ Answer Controller::split(std::string_view service_name, const std::vector<std::s
   const auto service =
       std::find_if(wanted.services.begin(), wanted.services.end(),
                    [&](const ServiceConfig& candidate) { return candidate.name == service_name; });
-  if (service == wanted.services.end()) {
-    return refuse(Fault::not_found,
-                  {fmt::format("no service {}; {}", quote(service_name), service_names(wanted))});
-  }
+  if (service == wanted.services.end()) return *refuse_unknown(service_name);
   std::vector<std::string> errors = apply_split(words.words, *service);
   if (!errors.empty()) return refuse(Fault::invalid, std::move(errors));
-  Answer answer = publish(wanted);
+  Answer answer = publish(wanted, request);
   if (answer.fault != Fault::none) return answer;
   json services = services_json(*tables_.view());
   for (json& entry : services.at("services")) {
     if (entry.at("name") == service_name) answer.body["service"] = std::move(entry);
   }
   return answer;
+}
+
+std::optional<Answer> Controller::refuse_unknown(std::string_view name) const {
+  const auto& services = publisher_.holdings().services;
+  const auto found = services.find(name);
+  const Config& config = publisher_.in_force();
+  if (found != services.end()) return std::nullopt;
+  return refuse(Fault::not_found,
+                {fmt::format("no service {}; {}", quote(name), service_names(config))});
+}
+
+Answer Controller::drains() const {
+  const std::lock_guard lock(mutex_);
+  return accept(drains_json(publisher_));
+}
+
+Answer Controller::release(std::string_view service) {
+  const std::lock_guard lock(mutex_);
+  if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
+  publisher_.release(service);
+  return accept(drains_json(publisher_));
+}
+
+Answer Controller::drain_limit(std::string_view service, uint32_t limit_ms) {
+  const std::lock_guard lock(mutex_);
+  if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
+  publisher_.set_drain_limit(service, limit_ms);
+  return accept(drains_json(publisher_));
 }
 
 Answer Controller::status() const {

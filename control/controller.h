@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/change.h"
 #include "control/config.h"
 #include "control/stats.h"
 #include "dataplane/tables.h"
@@ -63,6 +64,12 @@ struct Answer {
   nlohmann::json body;              // then the answer
 };
 
+// How a change is made.
+struct ChangeRequest {
+  Pace pace = Pace::now;
+  bool break_connections = false;  // also one that cuts connections whatever is done
+};
+
 // All that can be asked of the daemon, one call at a time: every function takes the one mutex. A
 // change is in the tables, so in both planes, when its call returns; one with an error changes
 // nothing. Calls throw nothing but std::bad_alloc.
@@ -76,12 +83,25 @@ class Controller {
 
   // Body of both: {"plan": the plan, "text": the plan for people, "generation": n}. `file_name`
   // labels errors. plan changes nothing, and its generation is the one in force.
-  Answer apply(std::string_view yaml, std::string_view file_name);
+  Answer apply(std::string_view yaml, std::string_view file_name,
+               const ChangeRequest& request = {});
   Answer plan(std::string_view yaml, std::string_view file_name) const;
 
   // New shares for some pools of a running service: {"canary=5%", "baseline=match"}. Body as
   // apply's, and "service" as in services().
-  Answer split(std::string_view service, const std::vector<std::string>& words);
+  Answer split(std::string_view service, const std::vector<std::string>& words,
+               const ChangeRequest& request = {});
+
+  // What is on its way: services with moving slots, connections elsewhere, ages, what is waited
+  // for.
+  Answer drains() const;
+
+  // Gives up what a service's moving slots keep elsewhere. Body as drains().
+  Answer release(std::string_view service);
+
+  // From now on a service's slots keep connections elsewhere for no longer than so; 0: as long as
+  // they live. Body as drains().
+  Answer drain_limit(std::string_view service, uint32_t limit_ms);
 
   Answer status() const;
   Answer stats() const;
@@ -94,7 +114,8 @@ class Controller {
   void with_publisher(const std::function<void(Publisher&)>& work);
 
  private:
-  Answer publish(const Config& wanted);
+  Answer publish(const Config& wanted, const ChangeRequest& request);
+  std::optional<Answer> refuse_unknown(std::string_view service) const;
   void count_anew(const Config& before, const Config& after);
 
   Tables& tables_;

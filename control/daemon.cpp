@@ -32,7 +32,7 @@ using std::chrono::milliseconds;
 // How long a change waits for the MACs of backends that it brings. A machine on the link answers
 // within a millisecond; one that is dead holds a change up no longer than this.
 constexpr milliseconds kPatience{100};
-constexpr milliseconds kCollectEvery{1000};
+constexpr milliseconds kPassTimeEvery{250};  // an eighth of the shortest tick
 
 std::string read_file(const std::string& path) {
   errno = 0;  // an empty file sets none
@@ -253,9 +253,10 @@ void Daemon::run(int signal_fd) {
       if (now < next_tick) return;
       neighbours_->tick(publisher, now);
       next_tick = now + Neighbours::kTick;
-      if (now < next_collect_) return;
-      publisher.collect();
-      next_collect_ = now + kCollectEvery;
+      if (now < next_pass_) return;
+      if (publisher.pass_time())
+        published_ = true;  // what has drained is not looked after any more
+      next_pass_ = now + kPassTimeEvery;
     });
   }
 }

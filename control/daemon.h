@@ -69,7 +69,7 @@ class Daemon : public StatusSource {
   std::unique_ptr<Publisher> publisher_;
   bool published_ = false;  // since the last look at the backends
   Descriptor wake_;         // an eventfd: something was published
-  Neighbours::Clock::time_point next_collect_;
+  Neighbours::Clock::time_point next_pass_;
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<Api> api_;
 };

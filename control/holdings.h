@@ -65,9 +65,9 @@ struct Holdings {
 // was in use not long ago: it rests from now, and goes to `resting`.
 Holdings read_holdings(const TableView& tables, uint64_t now_ns, Resting& resting);
 
-// The configuration that they amount to, without what is leaving. The tables do not keep: seed_file, the order of services
-// (here by number) and of the backends of a pool (by number), the prefix of the other
-// family, health, and what a pool with too few healthy backends does.
+// The configuration that they amount to, without what is leaving. The tables do not keep:
+// seed_file, the order of services (here by number) and of the backends of a pool (by number), the
+// prefix of the other family, health, and what a pool with too few healthy backends does.
 Config config_of(const Holdings& holdings);
 
 }  // namespace belka

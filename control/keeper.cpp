@@ -209,6 +209,20 @@ void Keeper::release(const SlotRange& range) {
   }
 }
 
+bool Keeper::release_older(const SlotRange& range, uint32_t ticks) {
+  bool any = false;
+  for (const uint32_t slot : moving_) {
+    if (slot < range.base || slot - range.base >= range.slots || age_ticks(slot) <= ticks ||
+        slot_draining(word_of(slot)) == SLOT_HOLD) {
+      continue;
+    }
+    any |= slot_is_opening(word_of(slot)) || elsewhere_[slot] != 0;
+    change(slot, slot_released(word_of(slot)));
+    released_[slot] = true;
+  }
+  return any;
+}
+
 uint32_t Keeper::pins_elsewhere(const SlotRange& range) const {
   uint32_t pins = 0;
   for (const uint32_t slot : touched_)

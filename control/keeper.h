@@ -56,6 +56,9 @@ class Keeper {
   // follow.
   void release(const SlotRange& range);
 
+  // Those of them that began to open more than so many ticks ago. True where there are any.
+  bool release_older(const SlotRange& range, uint32_t ticks);
+
   // Whether a slot names the backend, or a pin did when the last sweep ended. Until the first sweep
   // everything is in use.
   bool in_use(uint16_t backend) const {

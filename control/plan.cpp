@@ -58,8 +58,8 @@ std::vector<std::string> compare_settings(const HeldService& held_before,
   compare("slots", before.slots, after.slots);
   compare("forward", forward_text(before.forward), forward_text(after.forward));
   compare("pools", order_text(before), order_text(after));
-  if (!held_before.whole) return settings;  // the tables do not keep the others
   compare("idle", format_duration(before.idle_ms), format_duration(after.idle_ms));
+  if (!held_before.whole) return settings;  // the tables do not keep the others
   compare("health", check_text(before), check_text(after));
   for (const PoolConfig& pool : after.pools) {
     const PoolConfig* old_pool = find_pool(&held_before, pool.name);
@@ -70,6 +70,16 @@ std::vector<std::string> compare_settings(const HeldService& held_before,
             fmt::format("{}%", pool.min_healthy_percent));
   }
   return settings;
+}
+
+// What no draining helps with: packets of a connection no longer find the slot that they had, or
+// another service.
+std::string breaking_settings(const std::vector<std::string>& settings) {
+  std::string breaking;
+  for (const std::string& setting : settings)
+    for (const std::string_view what : {"vip ", "hash ", "slots ", "forward "})
+      if (setting.starts_with(what)) breaking += (breaking.empty() ? "" : ", ") + setting;
+  return breaking;
 }
 
 void compare_backends(const PoolConfig* before, const PoolConfig* after, PlanPool& plan) {
@@ -138,12 +148,26 @@ PlanService compare_services(const HeldService* before, const HeldService* after
     return plan;
   }
   plan.settings = compare_settings(*before, *after);
+  plan.breaks = breaking_settings(plan.settings);
   const bool is_changed =
       !plan.settings.empty() ||
       std::any_of(plan.pools.begin(), plan.pools.end(),
                   [&](const PlanPool& pool) { return differs(pool, before, after); });
   plan.kind = is_changed ? PlanService::Kind::changed : PlanService::Kind::unchanged;
   return plan;
+}
+
+std::vector<std::string> Plan::breaks() const {
+  std::vector<std::string> sentences;
+  for (const PlanService& service : services) {
+    if (service.breaks.empty()) continue;
+    sentences.push_back(fmt::format(
+        "service {}: {} breaks connections: {} of {} slots move, and nothing is kept; pass "
+        "--break-connections to do it all the same",
+        service.name, service.breaks, service.slots_moved,
+        std::max(service.slots_before, service.slots_after)));
+  }
+  return sentences;
 }
 
 uint32_t Plan::slots_moved() const {

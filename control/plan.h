@@ -46,6 +46,8 @@ struct PlanService {
   // Slot words that are stored: as many as slots_moved, but for a new or resized ring, a new
   // forwarding mode (new backend numbers), and the repair of a publish that was cut off.
   uint32_t words = 0;
+  // Why connections are cut whatever is done: a clause such as `slots 64 -> 128`; empty: none are.
+  std::string breaks;
   bool repair = false;  // the same configuration, but the tables do not hold all of it
 };
 
@@ -55,6 +57,9 @@ struct Plan {
   std::vector<std::string> faults;    // whole sentences: why it cannot be published
 
   bool empty() const { return services.empty(); }
+
+  // A sentence for each service whose connections it cuts, with how many slots move at once.
+  std::vector<std::string> breaks() const;
   uint32_t slots_moved() const;
 
   // For people, lines with an end each.

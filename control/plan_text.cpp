@@ -64,6 +64,8 @@ void write_service(const PlanService& service, Out out) {
     fmt::format_to(out, "  {} of {} slots move, {} of them to another pool\n", service.slots_moved,
                    std::max(service.slots_before, service.slots_after),
                    service.slots_to_other_pool);
+  if (!service.breaks.empty())
+    fmt::format_to(out, "  breaks connections ({}): wants --break-connections\n", service.breaks);
   if (service.repair)
     fmt::format_to(out, "  the tables do not hold all of it: {} slot words are put right\n",
                    service.words);
@@ -101,6 +103,7 @@ nlohmann::json service_json(const PlanService& service) {
           {"slots_to_other_pool", service.slots_to_other_pool},
           {"words", service.words},
           {"repair", service.repair},
+          {"breaks", service.breaks},
           {"pools", pools}};
 }
 

@@ -93,6 +93,20 @@ class Publisher {
   // there is no such service.
   bool release(std::string_view service);
 
+  // A service's slots keep connections elsewhere for no longer than this from the change on; 0: for
+  // as long as these live. Kept in the tables. False where there is no such service.
+  bool set_drain_limit(std::string_view service, uint32_t limit_ms);
+
+  // The slots of a service's ring that are held, that open, that look.
+  struct Moving {
+    uint32_t held = 0, opening = 0, looking = 0;
+    uint32_t oldest_ticks = 0;  // since the first of them began to open
+    uint32_t pins = 0;          // connections elsewhere, at the last sweep
+  };
+  Moving moving(const HeldService& service) const;
+  uint32_t tick_ms() const;
+
+  const TableView& tables() const { return tables_; }
   const Keeper& keeper() const { return keeper_; }
   const Holdings& holdings() const { return holdings_; }
 
@@ -118,8 +132,8 @@ class Publisher {
   void give_up(const PreparedChange& change);
   void hold(PreparedChange& change);
   void end_holds(uint64_t now_ns);
-  uint32_t tick_ms() const;
   uint64_t tick_ns() const;
+  void end_long_drains();
   void note_idle_times();
   void set_tick(uint32_t tick_ms);
   void remove_drained();

@@ -51,10 +51,45 @@ bool Publisher::pass_time() {
   collect();
   if (now_ns < next_tick_ns_) return false;
   keeper_.tick();
+  end_long_drains();
   // From now, not from when it was due: ticks are never closer than their length.
   next_tick_ns_ = hooks_.now_ns() + tick_ns();
   if (has_drained()) remove_drained();
   return true;
+}
+
+bool Publisher::set_drain_limit(std::string_view name, uint32_t limit_ms) {
+  const auto service = holdings_.services.find(name);
+  if (service == holdings_.services.end()) return false;
+  stores_.update(tables_.service_info[service->second.number].drain_limit_ms, limit_ms);
+  return true;
+}
+
+void Publisher::end_long_drains() {
+  bool any = false;
+  for (const auto& [name, service] : holdings_.services) {
+    const uint32_t limit_ms = tables_.service_info[service.number].drain_limit_ms;
+    if (limit_ms == 0 || service.range() == nullptr) continue;
+    any |= keeper_.release_older(*service.range(), limit_ms / tick_ms());
+  }
+  if (any) keeper_.sweep();
+}
+
+Publisher::Moving Publisher::moving(const HeldService& service) const {
+  Moving moving;
+  if (service.range() == nullptr) return moving;
+  const SlotRange& range = *service.range();
+  for (uint32_t i = 0; i < range.slots; ++i) {
+    const uint32_t word = tables_.slots[range.base + i];
+    if (slot_is_settled(word)) continue;
+    moving.held += slot_draining(word) == SLOT_HOLD ? 1 : 0;
+    moving.looking += slot_draining(word) == SLOT_LOOK ? 1 : 0;
+    moving.opening += slot_is_opening(word) ? 1 : 0;
+    if (slot_draining(word) != SLOT_HOLD)
+      moving.oldest_ticks = std::max(moving.oldest_ticks, keeper_.age_ticks(range.base + i));
+  }
+  moving.pins = keeper_.pins_elsewhere(range);
+  return moving;
 }
 
 bool Publisher::has_drained() const {

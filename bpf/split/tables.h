@@ -258,8 +258,9 @@ struct service_info {
   uint8_t mode;     /* enum forward_mode */
   uint8_t draining; /* 1: not in the configuration any more, but connections are kept */
   uint8_t reserved;
-  uint32_t idle_ms; /* a connection that was silent for longer need not be kept */
-  uint8_t unused[24];
+  uint32_t idle_ms;        /* a connection that was silent for longer need not be kept */
+  uint32_t drain_limit_ms; /* how long a change keeps connections elsewhere; 0: while they live */
+  uint8_t unused[20];
   struct pool_info pool[POOLS];
 };
 

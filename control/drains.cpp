@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/drains.h"
+
+#include <string>
+
+#include "control/publish.h"
+
+namespace belka {
+namespace {
+
+using nlohmann::json;
+
+std::string waits_for(const Publisher::Moving& moving, bool leaving) {
+  if (moving.held != 0) return "the hold time, so that SYNs sent again stay where they were";
+  if (moving.opening != 0) return "the idle time, so that every old connection has spoken";
+  if (moving.pins != 0) return "connections elsewhere to end or fall idle";
+  if (moving.looking != 0) return "a sweep that finds no connection elsewhere";
+  return leaving ? "the next sweep" : "nothing";
+}
+
+json service_json(const Publisher& publisher, const std::string& name, const HeldService& service) {
+  const Publisher::Moving moving = publisher.moving(service);
+  const struct service_info& info = publisher.tables().service_info[service.number];
+  json leaving = json::array();
+  for (const HeldBackend& backend : service.leaving) leaving.push_back(backend.address.text());
+  return {{"name", name},
+          {"removed", service.draining},
+          {"held", moving.held},
+          {"opening", moving.opening},
+          {"looking", moving.looking},
+          {"connections", moving.pins},
+          {"oldest_s", uint64_t{moving.oldest_ticks} * publisher.tick_ms() / 1000},
+          {"limit_s", info.drain_limit_ms / 1000},
+          {"waits_for", waits_for(moving, !service.leaving.empty())},
+          {"leaving", std::move(leaving)}};
+}
+
+uint64_t pins_refused(const TableView& tables) {
+  uint64_t refused = 0;
+  for (uint32_t row = 0; row < tables.node->counter_rows; ++row)
+    refused += LOAD_RELAXED(tables.counters[row].pins_refused);
+  return refused;
+}
+
+}  // namespace
+
+json drains_json(const Publisher& publisher) {
+  json services = json::array();
+  for (const auto& [name, service] : publisher.holdings().services) {
+    const bool moves = service.range() != nullptr && publisher.keeper().moves(*service.range());
+    if (moves || service.draining || !service.leaving.empty())
+      services.push_back(service_json(publisher, name, service));
+  }
+  return {{"tick", publisher.tables().node->tick},
+          {"tick_ms", publisher.tick_ms()},
+          {"pins", publisher.keeper().last().pins},
+          {"pins_refused", pins_refused(publisher.tables())},
+          {"services", std::move(services)}};
+}
+
+}  // namespace belka
