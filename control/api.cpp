@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -28,13 +29,14 @@ namespace {
 
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
 constexpr size_t kMaxBodyBytes =
     kMaxConfigBytes + 1;  // one more, so that the reader says the limit
 constexpr size_t kMaxSplitBytes = 64u << 10;
 constexpr size_t kThreads = 4;
-constexpr int kReadSeconds = 5;   // between two pieces of a request
-constexpr int kBodySeconds = 10;  // for all of a body
+constexpr milliseconds kLook{1};
+constexpr int kReadSeconds = 5;  // between two pieces of a request
 
 struct Request {
   const httplib::Request& http;
@@ -139,7 +141,11 @@ void answer(httplib::Response& response, const Answer& answer) {
   write(response, status_of(answer.fault), answer.fault == Fault::none ? answer.body : errors);
 }
 
-// For what reached no handler: an unknown path, another method, a body that is too long.
+void write_error(httplib::Response& response, int status, const std::string& sentence) {
+  write(response, status, {{"errors", {sentence}}});
+}
+
+// For what reached no handler: an unknown path, another method.
 void explain_error(const httplib::Request& request, httplib::Response& response) {
   if (!response.body.empty()) return;
   int status = response.status;
@@ -154,15 +160,50 @@ void explain_error(const httplib::Request& request, httplib::Response& response)
     known += fmt::format("{}{} {}", known.empty() ? "" : ", ", endpoint.method, endpoint.text);
   }
   if (status == 404) sentence = fmt::format("no {} here; there are {}", request.path, known);
-  if (status == 408) {
-    sentence = fmt::format("the body took longer than {} seconds; send it whole", kBodySeconds);
-  }
-  if (status == 413) sentence = fmt::format("the body is longer than {} bytes", kMaxConfigBytes);
   if (sentence.empty()) sentence = fmt::format("the request cannot be read (status {})", status);
-  write(response, status, {{"errors", {sentence}}});
+  write_error(response, status, sentence);
 }
 
-void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& controller) {
+void refuse_length(httplib::Response& response) {
+  write_error(response, 413, fmt::format("the body is longer than {} bytes", kMaxConfigBytes));
+}
+
+// What nobody will use is not read at all: httplib would read it to its end, however slowly it
+// comes. True where the request is answered.
+bool refuse_unread(const httplib::Request& request, httplib::Response& response) {
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  const bool known = std::any_of(endpoints().begin(), endpoints().end(), [&](const Endpoint& each) {
+    return method == each.method && std::regex_match(request.path, std::regex(each.pattern));
+  });
+  if (!known) {
+    response.status = 404;
+    explain_error(request, response);
+    return true;
+  }
+  if (request.get_header_value<uint64_t>("Content-Length") <= kMaxBodyBytes) return false;
+  refuse_length(response);
+  return true;
+}
+
+// Of a body that was not read whole; httplib says 400 of most of them.
+void refuse_body(httplib::Response& response, size_t bytes, bool is_late, milliseconds limit) {
+  if (bytes > kMaxBodyBytes) {
+    refuse_length(response);
+  } else if (is_late) {
+    write_error(response, 408,
+                fmt::format("the body took longer than {} seconds; send it whole",
+                            static_cast<double>(limit.count()) / 1000));
+  } else if (response.status <= 400) {
+    write_error(
+        response, 400,
+        fmt::format(
+            "the body is not whole: its chunks are malformed, or it stood still for {} seconds",
+            kReadSeconds));
+  }
+}
+
+void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& controller,
+               milliseconds body_limit) {
   if (std::strcmp(endpoint.method, "GET") == 0) {
     server.Get(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response) {
       answer(response, endpoint.handler(controller, {request, ""}));
@@ -171,20 +212,19 @@ void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& co
   }
   // With a reader of its own: httplib takes curl's default type of body for a form, and allows it 8
   // KiB.
-  server.Post(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response,
-                                    const httplib::ContentReader& read) {
+  server.Post(endpoint.pattern, [&, body_limit](const httplib::Request& request,
+                                                httplib::Response& response,
+                                                const httplib::ContentReader& read) {
     Request with_body{request, ""};
-    const auto deadline = Clock::now() + std::chrono::seconds(kBodySeconds);
+    const auto deadline = Clock::now() + body_limit;
     const bool whole = read([&](const char* data, size_t bytes) {
       with_body.body.append(data, bytes);
       return with_body.body.size() <= kMaxBodyBytes && Clock::now() < deadline;
     });
     if (whole) {
       answer(response, endpoint.handler(controller, with_body));
-    } else if (with_body.body.size() > kMaxBodyBytes) {
-      response.status = 413;
-    } else if (response.status < 400) {
-      response.status = Clock::now() < deadline ? 400 : 408;
+    } else {
+      refuse_body(response, with_body.body.size(), Clock::now() >= deadline, body_limit);
     }
   });
 }
@@ -200,8 +240,8 @@ void make_directory(const std::string& socket_path) {
   }
 }
 
-// Ends what clients still send or read, so that none of them holds up the end: connections have the
-// path of the socket that they were accepted on.
+// Cuts what clients still send or read, so that none of them holds up the end longer than it may:
+// connections have the path of the socket that they were accepted on.
 void end_connections(const std::string& path) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
@@ -236,25 +276,41 @@ void clear_path(const std::string& path) {
 
 struct Api::Impl {
   std::string path;
+  milliseconds end_limit;
   httplib::Server server;
   std::atomic<bool> ended{false};
   std::thread thread;
 };
 
-Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_unique<Impl>()) {
+Api::Api(Controller& controller, std::string socket_path, const Limits& limits)
+    : impl_(std::make_unique<Impl>()) {
   impl_->path = std::move(socket_path);
+  impl_->end_limit = limits.end;
   clear_path(impl_->path);
   make_directory(impl_->path);
   httplib::Server& server = impl_->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_address_family(AF_UNIX);
   server.set_payload_max_length(kMaxBodyBytes);
-  server.set_keep_alive_timeout(1);
+  // What is left of a request that was refused must never be taken for the next one.
+  server.set_keep_alive_max_count(1);
+  server.set_keep_alive_timeout(1);  // until a request begins
   server.set_read_timeout(kReadSeconds);
   // The kernel makes the socket's file with the mode of the descriptor (Linux, unix_bind), so it is
   // never open to others, not even for a moment.
   server.set_socket_options([](socket_t fd) { fchmod(fd, 0600); });
-  for (const Endpoint& endpoint : endpoints()) add_route(server, endpoint, controller);
+  server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    return refuse_unread(request, response) ? httplib::Server::HandlerResponse::Handled
+                                            : httplib::Server::HandlerResponse::Unhandled;
+  });
+  // Before a client with `Expect: 100-continue` is told to send on. 100: it is.
+  server.set_expect_100_continue_handler(
+      [](const httplib::Request& request, httplib::Response& response) {
+        return refuse_unread(request, response) ? response.status : 100;
+      });
+  for (const Endpoint& endpoint : endpoints()) {
+    add_route(server, endpoint, controller, limits.body);
+  }
   server.set_error_handler(explain_error);
   if (!server.bind_to_port(impl_->path, 80)) {
     throw Error(fmt::format("cannot listen on {}: {}; run as root, or pass another --socket",
@@ -265,13 +321,15 @@ Api::Api(Controller& controller, std::string socket_path) : impl_(std::make_uniq
     impl->ended = true;
   });
   // A server that is stopped before it runs would never stop.
-  while (!server.is_running() && !impl_->ended)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!server.is_running() && !impl_->ended) std::this_thread::sleep_for(kLook);
 }
 
+// A change that is under way will be in force, so who asked for it is to hear that.
 Api::~Api() {
   impl_->server.stop();
-  end_connections(impl_->path);
+  const auto deadline = Clock::now() + impl_->end_limit;
+  while (!impl_->ended && Clock::now() < deadline) std::this_thread::sleep_for(kLook);
+  if (!impl_->ended) end_connections(impl_->path);
   impl_->thread.join();
   unlink(impl_->path.c_str());
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace belka {
 
@@ -21,15 +23,23 @@ class Controller;
 //   '{"canary":"5%"}' http://belka/v1/services/web/split
 //
 // An error is {"errors": ["a sentence", ...]} with 400 (the request is wrong), 404 (no such route
-// or name), 405 (another method), 409 (cannot be beside what is in force), 413 (body too long) or
-// 500 (the machine did not let us).
+// or name), 405 (another method), 408 (the body took too long), 409 (cannot be beside what is in
+// force), 413 (body too long) or 500 (the machine did not let us). A connection serves one request.
 class Api {
  public:
+  struct Limits {
+    std::chrono::milliseconds body{10'000};  // for all of a request's body
+    // For the answers that are under way when it ends; then their connections are cut.
+    std::chrono::milliseconds end{3'000};
+  };
+
   // Makes the socket's directory (0755) and the socket (0600 from its first moment), and serves
-  // from threads of its own until destroyed, which removes the socket. A socket that nobody listens
-  // on is replaced. Throws Error where somebody does, or the path cannot be had. The Controller
-  // must outlive the Api.
-  Api(Controller& controller, std::string socket_path);
+  // from threads of its own until destroyed. A socket that nobody listens on is replaced. Throws
+  // Error where somebody does, or the path cannot be had. The Controller must outlive the Api.
+  Api(Controller& controller, std::string socket_path, const Limits& limits);
+  Api(Controller& controller, std::string socket_path)
+      : Api(controller, std::move(socket_path), Limits{}) {}
+  // Takes no new requests, finishes those under way, and removes the socket.
   ~Api();
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;

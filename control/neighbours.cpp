@@ -22,6 +22,7 @@ constexpr size_t kRoutesAtOnce = 256;
 constexpr size_t kRefreshTicks = 20;  // each next hop is looked at every 2 s,
 constexpr size_t kUsesAtOnce = 1000;  // unless there are more than 20,000
 constexpr size_t kPreparedAtOnce = 4096;
+constexpr int kMostDiscards = 100;
 
 bool same_route(const Route& one, const Route& other) {
   return one.next_hop_mac == other.next_hop_mac && one.source_mac == other.source_mac &&
@@ -32,10 +33,15 @@ bool same_route(const Route& one, const Route& other) {
 }  // namespace
 
 // What is known of neighbours stays (a MAC holds until the kernel says otherwise) but is doubted.
+// Interfaces that went or came meanwhile are changes as if the kernel had told them.
 void Neighbours::reload() {
   next_hops_.doubt_all();
-  for (const auto& [ifindex, link] : std::map(next_hops_.links())) next_hops_.set_link(link, true);
-  for (const Link& link : netlink_.links()) next_hops_.set_link(link, false);
+  std::map<uint32_t, Link> now;
+  for (Link& link : netlink_.links()) now[link.ifindex] = std::move(link);
+  for (const auto& [link, gone] : link_changes(next_hops_.links(), now)) {
+    next_hops_.set_link(link, gone);
+    links_changed_.emplace_back(link, gone);
+  }
   for (const Neighbour& neighbour : netlink_.neighbours()) next_hops_.set_neighbour(neighbour);
   routes_changed();
   all_changed();
@@ -193,7 +199,18 @@ void Neighbours::read_events() {
   });
   if (whole) return;
   spdlog::warn("the kernel told more changes than could be read: asking for all anew");
+  discard_events();
   reload();
+}
+
+// Until what is queued is read the kernel drops what is new, and does not say so again; and what is
+// queued is older than what it answers now.
+void Neighbours::discard_events() {
+  pollfd event{fd(), POLLIN, 0};
+  for (int i = 0; i < kMostDiscards && poll(&event, 1, 0) > 0; i++) {
+    (void)events_.read(
+        {.link = [](const Link&, bool) {}, .neighbour = [](const Neighbour&) {}, .route = [] {}});
+  }
 }
 
 void Neighbours::handle_events(Publisher& publisher) {

@@ -27,7 +27,10 @@ class Neighbours {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Neighbours(const struct tables* tables) : tables_(tables) { reload(); }
+  explicit Neighbours(const struct tables* tables) : tables_(tables) {
+    reload();
+    links_changed_.clear();  // what was there from the beginning is no change
+  }
 
   // Readable when there is something for handle_events().
   int fd() const { return events_.fd(); }
@@ -67,6 +70,7 @@ class Neighbours {
 
   void reload();
   void read_events();
+  void discard_events();
   void note_neighbour(const Neighbour& neighbour);
   void note_link(const Link& link, bool gone);
   void routes_changed();

@@ -36,6 +36,19 @@ uint16_t mtu_of(const Link& link, const RouteAnswer& answer) {
 
 }  // namespace
 
+std::vector<std::pair<Link, bool>> link_changes(const std::map<uint32_t, Link>& before,
+                                                const std::map<uint32_t, Link>& now) {
+  std::vector<std::pair<Link, bool>> changes;
+  for (const auto& [ifindex, link] : before) {
+    if (!now.contains(ifindex)) changes.emplace_back(link, true);
+  }
+  for (const auto& [ifindex, link] : now) {
+    const auto known = before.find(ifindex);
+    if (known == before.end() || known->second != link) changes.emplace_back(link, false);
+  }
+  return changes;
+}
+
 void NextHops::set_link(const Link& link, bool gone) {
   if (gone) {
     links_.erase(link.ifindex);

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct NextHop {
 
 // A route to a backend, or why there is none: a clause for people.
 using Resolution = std::variant<Route, std::string>;
+
+// Two lists of interfaces, by their numbers, as changes in the order to follow them: first those
+// that are gone (true), since one that was made again under its name has another number; then those
+// that are new or different.
+std::vector<std::pair<Link, bool>> link_changes(const std::map<uint32_t, Link>& before,
+                                                const std::map<uint32_t, Link>& now);
 
 // What is known of the way to the backends, and what follows from it. Pure: it asks nobody; the
 // Neighbours tell it. For one thread at a time.

@@ -96,7 +96,7 @@ void Xdp::attach(const std::vector<Link>& wanted) {
   try {
     for (const Link& link : wanted) {
       const uint32_t place = place_for(link);
-      if (access(link_pin(pins_, place).c_str(), F_OK) != 0) fresh_.push_back(place);
+      if (!is_on(place, link.ifindex)) fresh_.push_back(place);
       interfaces_.push_back(attach_one(link));
     }
   } catch (const Error&) {
@@ -107,10 +107,26 @@ void Xdp::attach(const std::vector<Link>& wanted) {
     const interface_entry& entry = maps_.tables().view()->interfaces[place];
     const bool kept = std::any_of(interfaces_.begin(), interfaces_.end(),
                                   [place](const Interface& each) { return each.place == place; });
-    if (kept || entry.ifindex == 0) continue;
-    spdlog::warn("{} is not named by --interface any more: detached", entry_name(entry));
+    if (kept || is_empty(place)) continue;
+    const std::string name(entry_name(entry));
+    spdlog::warn("{} is not named by --interface any more: detached",
+                 name.empty() ? link_pin(pins_, place) : name);
     release(place);
   }
+}
+
+// A name without an ifindex is of an interface that went while its program and pins were there. A
+// pin without a name is of a daemon that was killed before it wrote the name.
+bool Xdp::is_empty(uint32_t place) const {
+  const interface_entry& entry = maps_.tables().view()->interfaces[place];
+  return entry.ifindex == 0 && entry.name[0] == '\0' &&
+         access(link_pin(pins_, place).c_str(), F_OK) != 0;
+}
+
+bool Xdp::is_on(uint32_t place, uint32_t ifindex) const {
+  const Descriptor pinned(bpf_obj_get(link_pin(pins_, place).c_str()));
+  const auto info = pinned ? xdp_link_info(pinned.get()) : std::nullopt;
+  return info && holds(*info, ifindex);
 }
 
 void Xdp::take_back() {
@@ -138,9 +154,11 @@ uint32_t Xdp::place_for(const Link& link) const {
   if (const auto place = first([&](const auto& entry) { return entry_name(entry) == link.name; })) {
     return *place;
   }
-  if (const auto place = first([](const auto& entry) { return entry.ifindex == 0; })) return *place;
+  const auto place_of = [&](const auto& entry) { return static_cast<uint32_t>(&entry - entries); };
+  const auto empty = first([&](const auto& entry) { return is_empty(place_of(entry)); });
+  if (empty) return *empty;
   const auto stale = first([&](const auto& entry) {
-    const auto place = static_cast<uint32_t>(&entry - entries);
+    const auto place = place_of(entry);
     const Descriptor pinned(bpf_obj_get(link_pin(pins_, place).c_str()));
     const auto info = pinned ? xdp_link_info(pinned.get()) : std::nullopt;
     return !info || info->ifindex == 0;

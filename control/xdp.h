@@ -58,6 +58,8 @@ class Xdp {
 
  private:
   uint32_t place_for(const Link& link) const;
+  bool is_empty(uint32_t place) const;
+  bool is_on(uint32_t place, uint32_t ifindex) const;  // our program, by this place's pinned link
   Interface attach_one(const Link& link);
   bool keep(Interface& interface, const XdpLinkInfo& pinned);
   void attach_anew(Interface& interface);

@@ -18,6 +18,7 @@
 #include "dataplane/driver_log.h"
 #include "dataplane/eal.h"
 #include "dataplane/flags.h"
+#include "dataplane/loss_report.h"
 #include "dataplane/port.h"
 #include "dataplane/tables.h"
 #include "dataplane/telemetry.h"
@@ -94,18 +95,6 @@ void say_ready(const Options& options, const std::vector<Port>& ports) {
                options.cores.size());
 }
 
-/// Its queues' packets are split by the XDP program, if there is one; to poll it again is for a new
-/// start.
-void report_lost(const std::vector<Worker>& workers) {
-  for (const Worker& worker : workers) {
-    if (!worker.lost()) continue;
-    throw Error(
-        fmt::format("the interface of {} was removed, or belkad does not run on it any more; "
-                    "stopped: start this again when `belkactl status` lists it",
-                    worker.lost()->plan().name));
-  }
-}
-
 void run(int argc, char** argv) {
   const Options options = read_flags(argc, argv);
   const Tables tables = open_tables(options);
@@ -125,9 +114,10 @@ void run(int argc, char** argv) {
   std::vector<Worker> workers = make_workers(tables, ports, options.cores.size());
   const Telemetry telemetry(workers);
   say_ready(options, ports);
+  LossReport losses(workers);
   rte_eal_mp_remote_launch(work, &workers, CALL_MAIN);
   rte_eal_mp_wait_lcore();
-  report_lost(workers);
+  losses.end();
 }
 
 }  // namespace

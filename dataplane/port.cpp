@@ -17,7 +17,6 @@
 namespace belka {
 namespace {
 
-constexpr uint16_t kReceiveDescriptors = 2048;  // the AF_XDP driver fills as many buffers at once
 constexpr uint16_t kTransmitDescriptors = 2048;
 constexpr uint32_t kMbufs = 8191;  // both rings, the caches, and what is under way
 constexpr uint32_t kMbufCache = 256;

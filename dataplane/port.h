@@ -11,6 +11,8 @@ struct rte_mempool;
 
 namespace belka {
 
+constexpr uint16_t kReceiveDescriptors = 2048;  ///< the AF_XDP driver fills as many buffers at once
+
 /// What a port is to be: one queue of an interface, or a capture.
 struct PortPlan {
   std::string name;       ///< for people: "eth0:1", or the capture's file

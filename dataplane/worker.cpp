@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace belka {
@@ -17,9 +18,17 @@ constexpr uint64_t kDrainSeconds = 1;
 // Reading a file gives packets as long as there are some; a pool that is empty for a moment gives
 // none either.
 constexpr uint32_t kEmptyRoundsAtEnd = 100;
+constexpr int kRingBursts = kReceiveDescriptors / kBurstPackets;
 
 void add(std::atomic<uint64_t>& figure, uint64_t amount) {
   figure.store(figure.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+/// The table of interfaces tells it: the sockets of one that went are dead, and nothing of DPDK
+/// says so. belkad clears the entry; while no belkad runs nobody does, and a port whose interface
+/// went is polled, and beats, in vain until belkad starts again.
+bool is_lost(const PortPlan& plan) {
+  return plan.interface != nullptr && LOAD_RELAXED(plan.interface->ifindex) != plan.ifindex;
 }
 
 uint64_t monotonic_ns() {
@@ -34,6 +43,8 @@ Worker::Worker(const struct tables* tables, struct counters* row, std::vector<co
     : tables_(tables),
       row_(row),
       ports_(std::move(ports)),
+      polled_(ports_),
+      lost_(std::make_unique<std::atomic<bool>[]>(ports_.size())),
       burst_(std::make_unique<Burst>()),
       figures_(std::make_unique<WorkerFigures>()),
       capture_(ports_.front()->plan().heartbeat == nullptr) {}
@@ -52,7 +63,7 @@ bool Worker::poll(const Port& port) {
 
 bool Worker::round() {
   bool busy = false;
-  for (const Port* port : ports_) busy |= poll(*port);
+  for (const Port* port : polled_) busy |= poll(*port);
   const uint64_t now = rte_rdtsc();
   add(figures_->rounds, 1);
   add(figures_->cycles, now - now_cycles_);
@@ -65,38 +76,40 @@ bool Worker::round() {
 }
 
 void Worker::beat(uint64_t beat_ns) {
-  for (const Port* port : ports_) {
+  for (const Port* port : polled_) {
     struct heartbeat* heartbeat = port->plan().heartbeat;
     // Pairs with nothing but its own age: data_plane_is_there reads this one word.
     if (heartbeat) __atomic_store_n(&heartbeat->beat_ns, beat_ns, __ATOMIC_RELAXED);
   }
 }
 
-/// Its sockets are dead then, and nothing of DPDK says so.
-const Port* Worker::find_lost() const {
-  for (const Port* port : ports_) {
-    const struct interface_entry* interface = port->plan().interface;
-    if (interface && LOAD_RELAXED(interface->ifindex) != port->plan().ifindex) return port;
+/// No XDP program hands anything more to a lost port; what is in its ring already is split.
+void Worker::forsake_lost() {
+  for (size_t place = 0; place < ports_.size(); place++) {
+    const Port& port = *ports_[place];
+    if (!is_lost(port.plan()) || lost(place)) continue;
+    __atomic_store_n(&port.plan().heartbeat->beat_ns, 0, __ATOMIC_RELAXED);
+    for (int burst = 0; burst < kRingBursts && poll(port); burst++) continue;
+    polled_.erase(std::find(polled_.begin(), polled_.end(), &port));
+    lost_[place].store(true, std::memory_order_relaxed);
   }
-  return nullptr;
 }
 
 /// The TSC only says when to look at the clock again.
 void Worker::beat_if_due() {
   if (now_cycles_ - last_beat_cycles_ < rte_get_tsc_hz() / kBeatsPerSecond) return;
-  lost_ = find_lost();
+  forsake_lost();
   beat(monotonic_ns());
   last_beat_cycles_ = now_cycles_;
 }
 
-void Worker::run(std::atomic<bool>& stop) {
+void Worker::run(const std::atomic<bool>& stop) {
   uint32_t empty_rounds = 0;
   now_cycles_ = rte_rdtsc();
-  while (!stop.load(std::memory_order_relaxed)) {
+  while (!stop.load(std::memory_order_relaxed) && !polled_.empty()) {
     empty_rounds = round() ? 0 : empty_rounds + 1;
     if (capture_ && empty_rounds == kEmptyRoundsAtEnd) return;
     beat_if_due();
-    if (lost_) stop.store(true, std::memory_order_relaxed);
   }
   drain();
 }

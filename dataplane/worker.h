@@ -28,15 +28,17 @@ class Worker {
   /// `row` is this worker's alone. The ports stay with the caller and outlive it; at least one.
   Worker(const struct tables* tables, struct counters* row, std::vector<const Port*> ports);
 
-  /// Polls until `stop`, or until the end of a capture, or until the tables no longer have one of
-  /// its interfaces (it was removed, or belkad left it), which sets `stop`. While it polls, the
-  /// heartbeat of each port beats after a full round, idle or not. Then it hands back: the
-  /// heartbeats are zero, so nothing more is redirected, and it goes on until every port has stayed
-  /// empty for 2 ms (at most 1 s).
-  void run(std::atomic<bool>& stop);
+  /// Polls until `stop`, or until the end of a capture, or until all of its ports are lost. While
+  /// it polls, the heartbeat of each port beats after a full round, idle or not. Then it hands
+  /// back: the heartbeats are zero, so nothing more is redirected, and it goes on until every port
+  /// has stayed empty for 2 ms (at most 1 s).
+  ///
+  /// A port is lost when the tables no longer have its interface (it was removed, or belkad left
+  /// it). Its heartbeat is zero from then on, and it is not polled again.
+  void run(const std::atomic<bool>& stop);
 
-  /// After run: the port whose interface went away; null where none did.
-  const Port* lost() const { return lost_; }
+  /// Whether ports()[place] is lost. From any thread.
+  bool lost(size_t place) const { return lost_[place].load(std::memory_order_relaxed); }
 
   // For telemetry, from any thread.
   const WorkerFigures& figures() const { return *figures_; }
@@ -48,15 +50,16 @@ class Worker {
   bool round();
   void beat(uint64_t beat_ns);
   void beat_if_due();
-  const Port* find_lost() const;
+  void forsake_lost();
   void drain();
 
   const struct tables* tables_;
   struct counters* row_;
   std::vector<const Port*> ports_;
+  std::vector<const Port*> polled_;  ///< those that are not lost
+  std::unique_ptr<std::atomic<bool>[]> lost_;
   std::unique_ptr<Burst> burst_;
   std::unique_ptr<WorkerFigures> figures_;
-  const Port* lost_ = nullptr;
   bool capture_ = false;
   uint64_t now_cycles_ = 0;  ///< at the end of the last round
   uint64_t last_beat_cycles_ = 0;

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * classify: from a packet to the service it is for. Services are looked up by VIP, protocol and
- * port, then by VIP and protocol for all ports; the address alone tells a VIP from a stranger.
+ * port; then the address alone tells a VIP from a stranger; for a VIP's, last, by VIP and protocol
+ * for all ports.
  */
 #include "split/packet.h"
 #include "split/tables.h"

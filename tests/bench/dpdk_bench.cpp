@@ -122,14 +122,13 @@ Figure measure(const Traffic& traffic) {
   Witness witness;
   Rounds rounds;
   for (int round = 0; round < kRounds; round++) {
-    Rounds::add(witness, rounds.floor, rounds.quiet_floor,
-                [&] { return cycles_of(rotation, swap_macs); });
-    Rounds::add(witness, rounds.subject, rounds.quiet_subject,
-                [&] { return cycles_of(rotation, split); });
+    rounds.add(
+        witness, [&] { return cycles_of(rotation, swap_macs); },
+        [&] { return cycles_of(rotation, split); });
   }
   if (sent != uint64_t{kRounds} * kMbufs) throw Error("not every packet was forwarded");
   Figure figure = figure_of(median(rounds.subject), median(rounds.floor));
-  if (rounds.has_quiet()) {
+  if (!rounds.quiet_subject.empty()) {
     figure.quiet_above = median(rounds.quiet_subject) - median(rounds.quiet_floor);
     figure.quiet_percent = 100.0 * static_cast<double>(rounds.quiet_subject.size()) / kRounds;
   }

@@ -19,6 +19,7 @@ struct Figure {
   double floor_cycles = 0;
   double quiet_above = 0;    ///< above the floor, medians of the quiet rounds alone (witness.h)
   double quiet_percent = 0;  ///< of the rounds; 0: none was
+  bool tells_quiet() const { return quiet_percent >= 10; }  ///< of fewer a median says little
   std::string note;
 };
 

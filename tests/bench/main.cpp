@@ -67,12 +67,12 @@ class FloorTable : public benchmark::BenchmarkReporter {
     const bool cycles = counter(run, "cycles") > 0;
     const double value = cycles ? counter(run, "cycles") : run.real_accumulated_time * 1e9;
     const double floor = counter(run, cycles ? "floor_cycles" : "floor_ns");
-    const double quiet = counter(run, "quiet_percent");
+    const bool tells_quiet = run.counters.contains("quiet_above");
     GetOutputStream() << fmt::format(
         "{:<42} {:>10} {:>10} {:>10} {:>12} {:>6}  {}\n", name, amount(value, cycles),
         floor > 0 ? amount(floor, cycles) : "-", floor > 0 ? amount(value - floor, cycles) : "-",
-        quiet > 0 ? amount(counter(run, "quiet_above"), cycles) : "-",
-        floor > 0 ? fmt::format("{:.0f} %", quiet) : "-", goal_of(name));
+        tells_quiet ? amount(counter(run, "quiet_above"), cycles) : "-",
+        floor > 0 ? fmt::format("{:.0f} %", counter(run, "quiet_percent")) : "-", goal_of(name));
     if (!run.report_label.empty()) GetOutputStream() << "  " << run.report_label << "\n";
   }
 
@@ -95,10 +95,8 @@ void record(benchmark::State& state, const Figure& figure) {
     state.counters["floor_cycles"] = figure.floor_cycles;
     state.counters["above_floor_cycles"] = figure.cycles - figure.floor_cycles;
   }
-  if (figure.quiet_percent > 0) {
-    state.counters["quiet_above"] = figure.quiet_above;
-    state.counters["quiet_percent"] = figure.quiet_percent;
-  }
+  if (figure.quiet_percent > 0) state.counters["quiet_percent"] = figure.quiet_percent;
+  if (figure.tells_quiet()) state.counters["quiet_above"] = figure.quiet_above;
   if (!figure.note.empty()) state.SetLabel(figure.note);
 }
 

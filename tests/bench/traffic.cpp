@@ -43,11 +43,13 @@ void fill_backends(const struct tables* tables, const Traffic& traffic) {
   }
 }
 
-void fill_service(const struct tables* tables, const Traffic& traffic, uint32_t service) {
+/// The entry of the VIP with a port (0: all) and a protocol (0: the address itself), made.
+service_entry& make_entry(const struct tables* tables, const Traffic& traffic, uint16_t port,
+                          uint8_t protocol) {
   const auto& vip = traffic.ipv6 ? kVip6 : kVip4;
   service_key key{};
   std::memcpy(&key.vip, vip.data(), traffic.ipv6 ? 16 : 4);
-  key.port_protocol_family = htons(static_cast<uint16_t>(kPort + service)) | PROTOCOL_TCP << 16 |
+  key.port_protocol_family = htons(port) | static_cast<uint32_t>(protocol) << 16 |
                              static_cast<uint32_t>(family_of(traffic)) << 24;
   uint32_t place = service_home(&key);
   while (tables->services[place].port_protocol_family != PLACE_EMPTY) {
@@ -56,6 +58,12 @@ void fill_service(const struct tables* tables, const Traffic& traffic, uint32_t 
   service_entry& entry = tables->services[place];
   entry.port_protocol_family = key.port_protocol_family;
   entry.vip = key.vip;
+  return entry;
+}
+
+void fill_service(const struct tables* tables, const Traffic& traffic, uint32_t service) {
+  const uint16_t port = traffic.all_ports ? 0 : static_cast<uint16_t>(kPort + service);
+  service_entry& entry = make_entry(tables, traffic, port, PROTOCOL_TCP);
   entry.hash_key[0] = random_of(service);
   entry.hash_key[1] = random_of(service + 1);
   entry.slot_base = service * kRingSlots;
@@ -124,6 +132,7 @@ FlowAddress flow_of(const Traffic& traffic, uint32_t n) {
 
 void fill_tables(const struct tables* tables, const Traffic& traffic) {
   fill_backends(tables, traffic);
+  make_entry(tables, traffic, 0, 0);
   for (uint32_t n = 0; n < traffic.services; n++) fill_service(tables, traffic, n);
 }
 

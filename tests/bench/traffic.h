@@ -17,9 +17,10 @@ constexpr uint32_t kHeaderBytes = 74;
 struct Traffic {
   bool ipv6 = false;
   bool syn = false;
-  bool for_vip = true;    // else to an address that is nobody's
-  uint32_t flows = 1;     // a power of two, at most kFlows
-  uint32_t services = 1;  // ports of the VIP, from kPort on, in turn
+  bool for_vip = true;     // else to an address that is nobody's
+  bool all_ports = false;  // the service is the VIP's for all ports, found at the third look
+  uint32_t flows = 1;      // a power of two, at most kFlows
+  uint32_t services = 1;   // ports of the VIP, from kPort on, in turn
   forward_mode mode = FORWARD_IPIP;
 };
 

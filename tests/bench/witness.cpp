@@ -42,8 +42,6 @@ uint64_t Witness::ask() {
   return taken;
 }
 
-bool Witness::quiet(uint64_t before, uint64_t after) const {
-  return std::max(before, after) * 100 <= fastest_ * kAllowedPercent;
-}
+bool Witness::quiet(uint64_t answer) const { return answer * 100 <= fastest_ * kAllowedPercent; }
 
 }  // namespace belka::bench

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -7,7 +8,7 @@ namespace belka::bench {
 
 /// Tells whether this core was ours alone, by something else than what is measured: a fixed
 /// computation that fills the core's units takes up to half as long again while a neighbour on the
-/// same host works on the core's other thread. Asked just before and just after each round.
+/// same host works on the core's other thread. Asked before, between and after what is measured.
 class Witness {
  public:
   Witness();
@@ -15,9 +16,9 @@ class Witness {
   /// How long the computation takes now, in TSC cycles.
   uint64_t ask();
 
-  /// Whether two answers say that the core was ours between them: neither more than a tenth slower
-  /// than the fastest of all so far.
-  bool quiet(uint64_t before, uint64_t after) const;
+  /// Whether an answer says that the core was ours: it took no more than a tenth longer than the
+  /// fastest of all so far.
+  bool quiet(uint64_t answer) const;
 
  private:
   uint64_t fastest_ = UINT64_MAX;
@@ -26,19 +27,19 @@ class Witness {
 /// Rounds of a subject and its floor, and which of them were quiet.
 struct Rounds {
   std::vector<double> subject, floor;              ///< all
-  std::vector<double> quiet_subject, quiet_floor;  ///< those with a quiet core
+  std::vector<double> quiet_subject, quiet_floor;  ///< those whose core was quiet for both
 
-  /// One more round: `measure` gives its value.
-  template <typename Measure>
-  static void add(Witness& witness, std::vector<double>& all, std::vector<double>& quiet,
-                  const Measure& measure) {
+  /// One more round: each of the two gives its value.
+  template <typename Floor, typename Subject>
+  void add(Witness& witness, const Floor& measure_floor, const Subject& measure_subject) {
     const uint64_t before = witness.ask();
-    const double value = measure();
-    all.push_back(value);
-    if (witness.quiet(before, witness.ask())) quiet.push_back(value);
+    floor.push_back(measure_floor());
+    const uint64_t between = witness.ask();
+    subject.push_back(measure_subject());
+    if (!witness.quiet(std::max({before, between, witness.ask()}))) return;
+    quiet_floor.push_back(floor.back());
+    quiet_subject.push_back(subject.back());
   }
-
-  bool has_quiet() const { return !quiet_subject.empty() && !quiet_floor.empty(); }
 };
 
 }  // namespace belka::bench

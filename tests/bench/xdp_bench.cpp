@@ -43,18 +43,19 @@ Figure measure(const Case& which) {
     }
     Rounds rounds;
     for (int round = 0; round < kRounds; round++) {
-      Rounds::add(witness, rounds.floor, rounds.quiet_floor, [&] { return rig.floor_ns(kRuns); });
-      Rounds::add(witness, rounds.subject, rounds.quiet_subject,
-                  [&] { return rig.subject_ns(kRuns, which.expected); });
+      rounds.add(
+          witness, [&] { return rig.floor_ns(kRuns); },
+          [&] { return rig.subject_ns(kRuns, which.expected); });
     }
     subject.push_back(median(rounds.subject));
     floor.push_back(median(rounds.floor));
+    if (rounds.quiet_subject.empty()) continue;
     quiet_rounds += rounds.quiet_subject.size();
-    if (!rounds.quiet_subject.empty()) quiet_subject.push_back(median(rounds.quiet_subject));
-    if (!rounds.quiet_floor.empty()) quiet_floor.push_back(median(rounds.quiet_floor));
+    quiet_subject.push_back(median(rounds.quiet_subject));
+    quiet_floor.push_back(median(rounds.quiet_floor));
   }
   Figure figure{.ns = median(subject), .floor_ns = median(floor)};
-  if (!quiet_subject.empty() && !quiet_floor.empty()) {
+  if (quiet_rounds != 0) {
     figure.quiet_above = median(quiet_subject) - median(quiet_floor);
     figure.quiet_percent = 100.0 * static_cast<double>(quiet_rounds) / (kLoads * kRounds);
   }
@@ -85,6 +86,7 @@ const bool kRegistered = [] {
   add("xdp/stale", "95 ns above", {{.flows = kFlows}, XDP_TX, DataPlane::stale});
   add("xdp/ipip4/ack/flows:1048576/services:64", "reported",
       {{.flows = kFlows, .services = 64}, XDP_TX});
+  add("xdp/ipip4/all-ports", "reported", {{.all_ports = true, .flows = kFlows}, XDP_TX});
   add("xdp/pass", "30 ns above", {{.for_vip = false, .flows = kFlows}, XDP_PASS});
   return true;
 }();

@@ -120,7 +120,13 @@ start_belkad splitter --interface=eth1 --interface=eth0 --config="$WORK/web.yaml
 stop_belkad
 start_belkad splitter --interface=eth1 --config="$WORK/web.yaml"
 ! has_xdp splitter eth0 || fail "an interface that is not named any more stays attached"
+ip -n "$(ns splitter)" link del eth1
+wait_for 3 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [False]"
 stop_belkad
+start_belkad splitter --interface=eth0 --config="$WORK/web.yaml"
+[ "$(cd "$PINS" && echo link_* xsks_*)" = "link_0 xsks_0" ] || fail "what belonged to a removed interface stays pinned"
+stop_belkad
+pass_on "an interface that is not named any more is let go, also where it was removed before"
 "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>/dev/null
 
 ip -n "$(ns splitter)" link set eth0 mtu 9000

@@ -103,6 +103,23 @@ TEST_F(NextHopsTest, WhoIsForgottenIsUnknown) {
   EXPECT_EQ(why(on_link_), "10.0.0.9 has not answered on eth0 yet");
 }
 
+TEST(LinkChanges, WhatWentComesFirstThenWhatIsNewOrDifferent) {
+  const Link kept{.ifindex = 2, .name = "eth0", .mac = kOwn, .mtu = 1500, .up = true};
+  const Link old{.ifindex = 9, .name = "eth1", .mac = kOwn, .mtu = 1500, .up = true};
+  const Link up{.ifindex = 5, .name = "eth2", .mac = kPeer, .mtu = 1500, .up = true};
+  Link made_again = old, down = up;
+  made_again.ifindex = 3;
+  down.up = false;
+  const std::map<uint32_t, Link> before = {{2, kept}, {5, up}, {9, old}};
+  const std::map<uint32_t, Link> now = {{2, kept}, {3, made_again}, {5, down}};
+  const std::vector<std::pair<Link, bool>> expected = {
+      {old, true}, {made_again, false}, {down, false}};
+  EXPECT_EQ(link_changes(before, now), expected);
+  EXPECT_TRUE(link_changes(now, now).empty());
+  EXPECT_EQ(link_changes({}, now).size(), now.size());
+  EXPECT_EQ(link_changes(now, {}).size(), now.size());
+}
+
 TEST_F(NextHopsTest, WhatTheTablesRememberGivesWayToTheKernel) {
   const NextHop hop = hops_.next_hop(backend_, on_link_);
   hops_.remember(hop, kPeer);

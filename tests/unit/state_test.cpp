@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/state.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "control/error.h"
 #include "control/interface_list.h"
@@ -54,6 +56,29 @@ TEST_F(StateTest, AKillWhileSavingLeavesWhatWasThere) {
   EXPECT_EQ(state.load()->config, one_service());
   state.save(Config{}, "4567");
   EXPECT_EQ(state.load()->loaded_digest, "4567");
+}
+
+TEST_F(StateTest, ASaveThatFailsLeavesNothingBehind) {
+  const State state(directory_);
+  std::filesystem::create_directories(state.file() + "/in/the/way");
+  EXPECT_THROW(state.save(one_service(), "0123"), Error);
+  EXPECT_FALSE(std::filesystem::exists(state.file() + ".new"));
+  std::filesystem::remove_all(state.file());
+  state.save(one_service(), "4567");
+  EXPECT_EQ(state.load()->loaded_digest, "4567");
+}
+
+TEST_F(StateTest, OneDaemonHasTheDirectory) {
+  std::optional<State> first(directory_);
+  try {
+    const State second(directory_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("keeps its state in " + directory_));
+    EXPECT_THAT(error.what(), testing::HasSubstr("give this one another --state"));
+  }
+  first.reset();
+  const State third(directory_);
 }
 
 TEST_F(StateTest, ABrokenFileIsAnError) {
