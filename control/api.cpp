@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include "control/config.h"
 #include "control/controller.h"
 #include "control/error.h"
+#include "control/quote.h"
 #include "control/unix_socket.h"
 
 namespace belka {
@@ -65,7 +67,49 @@ Answer refuse(Fault fault, std::string sentence) {
   return {.fault = fault, .errors = {std::move(sentence)}, .body = nullptr};
 }
 
+// ?pace=gentle|hard&break_connections=1
+std::optional<ChangeRequest> change_request(const Request& request) {
+  ChangeRequest change;
+  const std::string pace = param(request, "pace");
+  const std::string break_connections = param(request, "break_connections");
+  if (pace == "gentle") change.pace = Pace::gentle;
+  if (pace == "hard") change.pace = Pace::hard;
+  change.break_connections = break_connections == "1";
+  const bool known = pace.empty() || change.pace != Pace::now;
+  if (!known || (!break_connections.empty() && !change.break_connections)) return std::nullopt;
+  return change;
+}
+
+Answer refuse_change() {
+  return refuse(
+      Fault::invalid,
+      "found another query, allowed are pace=gentle or pace=hard and break_connections=1");
+}
+
+Answer apply(Controller& controller, const Request& request) {
+  const auto change = change_request(request);
+  if (!change) return refuse_change();
+  return controller.apply(request.body, file_name(request), *change);
+}
+
+Answer drain_limit(Controller& controller, const Request& request) {
+  const std::string text = param(request, "limit_ms");
+  uint32_t limit_ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit_ms);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return refuse(
+        Fault::invalid,
+        fmt::format("limit_ms: found {}, allowed is a whole number of milliseconds, 0 for "
+                    "no limit",
+                    quote(text)));
+  }
+  return controller.drain_limit(request.http.matches[1].str(), limit_ms);
+}
+
 Answer split(Controller& controller, const Request& request) {
+  const auto change = change_request(request);
+  if (!change) return refuse_change();
+
   constexpr const char* kAllowed =
       R"(allowed is a JSON object of texts such as {"canary": "5%", "baseline": "match"})";
   if (request.body.size() > kMaxSplitBytes) {
@@ -83,7 +127,7 @@ Answer split(Controller& controller, const Request& request) {
     }
     words.push_back(pool + "=" + share.get<std::string>());
   }
-  return controller.split(request.http.matches[1].str(), words);
+  return controller.split(request.http.matches[1].str(), words, *change);
 }
 
 Answer explain(Controller& controller, const Request& request) {
@@ -104,11 +148,15 @@ const std::vector<Endpoint>& endpoints() {
       {"GET", "/v1/pools", "/v1/pools", [](C& c, const R&) { return c.pools(); }},
       {"GET", "/v1/backends", "/v1/backends", [](C& c, const R&) { return c.backends(); }},
       {"GET", "/v1/explain", "/v1/explain?flow=FLOW", explain},
-      {"POST", "/v1/apply", "/v1/apply",
-       [](C& c, const R& r) { return c.apply(r.body, file_name(r)); }},
+      {"GET", "/v1/drains", "/v1/drains", [](C& c, const R&) { return c.drains(); }},
+      {"POST", "/v1/apply", "/v1/apply", apply},
       {"POST", "/v1/plan", "/v1/plan",
        [](C& c, const R& r) { return c.plan(r.body, file_name(r)); }},
       {"POST", "/v1/services/([^/]+)/split", "/v1/services/NAME/split", split},
+      {"POST", "/v1/services/([^/]+)/drain-limit", "/v1/services/NAME/drain-limit?limit_ms=N",
+       drain_limit},
+      {"POST", "/v1/services/([^/]+)/release", "/v1/services/NAME/release",
+       [](C& c, const R& r) { return c.release(r.http.matches[1].str()); }},
   };
   return all;
 }
