@@ -3,10 +3,12 @@
 """Echo requests among TCP, as a capture, and what a data plane makes of it.
 
 Usage: echo_capture.py write COUNT IN.pcap          COUNT requests for each family, after each two SYN
+       echo_capture.py flood COUNT IN.pcap          COUNT times the same request
        echo_capture.py check COUNT OUT.pcap         exit code 1 unless OUT has the reply to each, byte for
                                                     byte as scapy writes it, and the TCP packets
 """
 import os
+import struct
 import sys
 
 os.environ["HOME"] = "/nonexistent"  # scapy reads no one's start-up file
@@ -46,6 +48,13 @@ def write(count, path):
     wrpcap(path, frames)
 
 
+def flood(count, path):
+    frame = bytes(request(0, 0))
+    with open(path, "wb") as file:  # one write: scapy takes a minute
+        file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        file.write((struct.pack("=IIII", 0, 0, len(frame), len(frame)) + frame) * count)
+
+
 def check(count, path):
     out = [bytes(frame) for frame in rdpcap(path)]
     replies = [bytes(reply(family, number)) for number in range(count) for family in (0, 1)]
@@ -58,7 +67,7 @@ def check(count, path):
 
 def main():
     verb, count, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    write(count, path) if verb == "write" else check(count, path)
+    {"write": write, "flood": flood, "check": check}[verb](count, path)
 
 
 if __name__ == "__main__":

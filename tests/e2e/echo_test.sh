@@ -9,6 +9,7 @@
 
 REQUESTS=20
 FLOOD=3000
+CAPTURED_FLOOD=100000
 VIP4=192.0.2.10
 VIP6=2001:db8:77::10
 HERE=$(dirname "$0")
@@ -90,20 +91,45 @@ check_limit() {
   pass_on "of $FLOOD requests at once $answered were answered"
 }
 
+# run_capture IN OUT: a capture through the data plane; prints what it counted
+run_capture() {
+  "$BELKA_BUILD/belkactl" tables -f "$WORK/belka.yaml" --out "$WORK/tables" --next-hop 02:00:00:00:00:01 \
+    --source-mac 02:00:00:00:00:02 --ifindex 1 >/dev/null
+  "$BELKA_BUILD/belka-dataplane" "--file_prefix=$(ns dpdk-pcap)" "--tables=$WORK/tables" \
+    "--pcap=$1,$2" 2>"$WORK/capture.log" || fail "the data plane failed on a capture"
+  "$BELKA_BUILD/belkactl" stats "--tables=$WORK/tables"
+}
+
+# expect_received COUNT STATISTICS
+expect_received() {
+  grep -q "plane dpdk: received $1 packets = sum of verdicts" <<<"$2" || fail "packets are missing: $2"
+}
+
+packets_of() { awk -v "verdict=$1" '$1 == verdict {print $2}' <<<"$2"; }
+
 # The XDP program hands none over; on a port without one the data plane gets them itself.
 check_dataplane_itself() {
   local statistics
   /usr/bin/python3 "$HERE/echo_capture.py" write "$REQUESTS" "$WORK/in.pcap"
-  "$BELKA_BUILD/belkactl" tables -f "$WORK/belka.yaml" --out "$WORK/tables" --next-hop 02:00:00:00:00:01 \
-    --source-mac 02:00:00:00:00:02 --ifindex 1 >/dev/null
-  "$BELKA_BUILD/belka-dataplane" "--file_prefix=$(ns dpdk-pcap)" "--tables=$WORK/tables" \
-    "--pcap=$WORK/in.pcap,$WORK/out.pcap" 2>"$WORK/capture.log" || fail "the data plane failed on a capture"
+  statistics=$(run_capture "$WORK/in.pcap" "$WORK/out.pcap")
   /usr/bin/python3 "$HERE/echo_capture.py" check "$REQUESTS" "$WORK/out.pcap" || fail "the data plane's replies"
-  statistics=$("$BELKA_BUILD/belkactl" stats "--tables=$WORK/tables")
-  grep -q "plane dpdk: received $((6 * REQUESTS)) packets = sum of verdicts" <<<"$statistics" ||
-    fail "packets are missing: $statistics"
-  grep -qE "^echo_replied +$((2 * REQUESTS)) " <<<"$statistics" || fail "no $((2 * REQUESTS)) replies: $statistics"
+  expect_received $((6 * REQUESTS)) "$statistics"
+  [ "$(packets_of echo_replied "$statistics")" = $((2 * REQUESTS)) ] || fail "not all answered: $statistics"
   pass_on "the data plane itself: $((2 * REQUESTS)) of $((2 * REQUESTS)) requests among TCP answered"
+}
+
+# A thousand, and one more for each millisecond that the data plane runs.
+check_dataplane_limit() {
+  local statistics begin most answered
+  /usr/bin/python3 "$HERE/echo_capture.py" flood "$CAPTURED_FLOOD" "$WORK/in.pcap"
+  begin=$(date +%s%N)
+  statistics=$(run_capture "$WORK/in.pcap" "$WORK/out.pcap")
+  most=$((1000 + ($(date +%s%N) - begin) / 1000000))
+  expect_received "$CAPTURED_FLOOD" "$statistics"
+  answered=$(packets_of echo_replied "$statistics")
+  [ $((answered + $(packets_of echo_limited "$statistics"))) = "$CAPTURED_FLOOD" ] || fail "others: $statistics"
+  ((answered > 1000 && answered <= most)) || fail "$answered answered: more than 1000 and at most $most may be"
+  pass_on "the data plane itself: of $CAPTURED_FLOOD requests at once $answered were answered"
 }
 
 forget_capture() { rm -rf "/run/dpdk/$(ns dpdk-pcap)"; }
@@ -127,3 +153,4 @@ check_limit
 stop_dataplane TERM
 check_plane xdp
 check_dataplane_itself
+check_dataplane_limit
