@@ -7,6 +7,7 @@
 
 #include "split/classify.h"
 #include "split/decide.h"
+#include "split/echo.h"
 #include "split/forward.h"
 #include "split/hash.h"
 #include "split/parse.h"
@@ -41,15 +42,26 @@ void hash_by_source(Burst& burst, uint32_t place, const struct choice& choice) {
   burst.by_source_hash[burst.by_source_count++] = hash_flow(&choice, &burst.passage[place].packet);
 }
 
+/// The verdict of an echo request to a VIP; its reply is the next to be sent. Whoever reads the
+/// clock does so now and then, so that no packet pays for it.
+[[gnu::noinline]] enum verdict answer_echo(Burst& burst, struct counters* row, rte_mbuf* mbuf,
+                                           const struct packet& packet) {
+  auto* frame = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  const enum verdict verdict =
+      echo_answer(frame, frame + mbuf->data_len, &packet, &row->echo_full_ns, burst.now_ns);
+  if (verdict == VERDICT_echo_replied) burst.transmit[burst.echo_count++] = mbuf;
+  return verdict;
+}
+
 /// Parses and classifies in one loop: the entries of services in use are few and stay in the cache,
 /// and to ask for them first costs more (their places are computed twice, 7 cycles) than it saves.
-void classify_all(Burst& burst, const struct tables* tables, rte_mbuf* const* packets,
-                  uint32_t count) {
+void classify_all(Burst& burst, const struct tables* tables, struct counters* row,
+                  rte_mbuf* const* packets, uint32_t count) {
   Passage* passage = burst.passage;
   Passage* stranger = burst.passage + kBurstPackets;
   uint32_t found = 0, ipv6_count = 0;
   uint64_t received_bytes = 0;
-  burst.by_source_count = 0;
+  burst.echo_count = burst.by_source_count = 0;
   for (uint32_t i = 0; i < count; i++) {
     rte_mbuf* mbuf = packets[i];
     const uint8_t* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
@@ -59,6 +71,7 @@ void classify_all(Burst& burst, const struct tables* tables, rte_mbuf* const* pa
     enum verdict verdict = parse(data, data + mbuf->data_len, frame_bytes, &passage->packet);
     verdict = classify(tables, &passage->packet, verdict, &choice);
     if (SPLIT_UNLIKELY(verdict != VERDICT_none)) {
+      if (verdict == VERDICT_echo_replied) verdict = answer_echo(burst, row, mbuf, passage->packet);
       stranger--;
       stranger->mbuf = mbuf;
       stranger->frame_bytes = frame_bytes;
@@ -189,7 +202,7 @@ enum verdict forward(const Passage& passage, const struct tables* tables, uint32
 }
 
 void forward_all(Burst& burst, const struct tables* tables, uint32_t ifindex) {
-  uint32_t transmit_count = 0;
+  uint32_t transmit_count = burst.echo_count;
   const uint32_t found = burst.found;
   for (uint32_t i = 0; i < found; i++) {
     Passage& passage = burst.passage[i];
@@ -212,12 +225,18 @@ void count(struct counter& counter, uint64_t packets, uint64_t bytes) {
   add(counter.bytes, bytes);
 }
 
-/// Gives the last `unsent` of the packets to be sent their other verdict.
+/// Gives the last `unsent` of the packets to be sent their other verdict: the last to arrive of
+/// those forwarded, then of the echo replies, which were to be sent before them.
 void refuse_unsent(Burst& burst, uint32_t unsent) {
-  for (Passage* passage = burst.passage + burst.found; unsent > 0;) {
+  for (Passage* passage = burst.passage + burst.found; unsent > 0 && passage > burst.passage;) {
     passage--;
     if (!is_sent(passage->verdict)) continue;
     passage->verdict = VERDICT_transmit_full;
+    unsent--;
+  }
+  for (Passage* stranger = burst.passage + burst.strangers; unsent > 0; stranger++) {
+    if (stranger->verdict != VERDICT_echo_replied) continue;
+    stranger->verdict = VERDICT_transmit_full;
     unsent--;
   }
 }
@@ -255,7 +274,7 @@ uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters*
     __builtin_unreachable();
   }
   receive(packets, count);
-  classify_all(burst, &local, packets, count);
+  classify_all(burst, &local, row, packets, count);
   hash_all(burst);
   find_slots(burst, &local);
   decide_all(burst, &local, row);
@@ -271,7 +290,7 @@ void burst_finish(Burst& burst, struct counters* row, uint16_t sent) {
   for (uint32_t place = burst.strangers; place < kBurstPackets; place++) {
     const Passage& stranger = burst.passage[place];
     count(row->verdict[stranger.verdict & (VERDICT_PLACES - 1)], 1, stranger.frame_bytes);
-    rte_pktmbuf_free(stranger.mbuf);
+    if (stranger.verdict != VERDICT_echo_replied) rte_pktmbuf_free(stranger.mbuf);
   }
 }
 

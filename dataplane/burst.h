@@ -34,13 +34,15 @@ struct alignas(32) Passage {
 /// packet. Packets whose service was found stand in passage[0, found), in order
 /// of arrival, so that the stages behind run straight on; strangers in
 /// [strangers, kBurstPackets), the last to arrive first. Nothing here outlives
-/// the burst.
+/// the burst, but for the time.
 struct alignas(64) Burst {
   Passage passage[kBurstPackets];
   HashLanes lanes;                    ///< lane i is passage[i]'s
-  rte_mbuf* transmit[kBurstPackets];  ///< to be sent, rewritten, in order of arrival
+  rte_mbuf* transmit[kBurstPackets];  ///< to be sent: echo replies, then what is forwarded,
+                                      ///< both in order of arrival
   uint16_t found, strangers, transmit_count;
   uint16_t ipv6_count;               ///< of those found
+  uint16_t echo_count;               ///< echo replies to be sent
   uint16_t by_source_count;          ///< of those found: services that hash the source
                                      ///< address alone
   uint8_t by_source[kBurstPackets];  ///< their places
@@ -49,12 +51,14 @@ struct alignas(64) Burst {
   uint64_t moving_hash[kBurstPackets];
   uint32_t moving_count;
   uint64_t received_bytes;
+  uint64_t now_ns = 0;  ///< CLOCK_MONOTONIC; the caller keeps it fresh to a few ms
 };
 
 /// Decides packets[0..count), count at most kBurstPackets, which came in by
 /// `ifindex`, and rewrites those to be sent: they stand in
 /// burst.transmit[0..n), n being returned. Every other packet keeps its bytes.
-/// `row`, whose only writer is the caller, gets the pins that were refused.
+/// `row`, whose only writer is the caller, gets the pins that were refused, and
+/// limits the echo replies.
 /// burst_finish must follow.
 uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
                      uint32_t ifindex, rte_mbuf* const* packets, uint16_t count);

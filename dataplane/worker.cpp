@@ -99,13 +99,16 @@ void Worker::forsake_lost() {
 void Worker::beat_if_due() {
   if (now_cycles_ - last_beat_cycles_ < rte_get_tsc_hz() / kBeatsPerSecond) return;
   forsake_lost();
-  beat(monotonic_ns());
+  burst_->now_ns = monotonic_ns();
+  beat(burst_->now_ns);
   last_beat_cycles_ = now_cycles_;
 }
 
 void Worker::run(const std::atomic<bool>& stop) {
   uint32_t empty_rounds = 0;
   now_cycles_ = rte_rdtsc();
+  burst_->now_ns = monotonic_ns();
+  row_->echo_full_ns = 0;  // a file of tables may have it from before the machine was last started
   while (!stop.load(std::memory_order_relaxed) && !polled_.empty()) {
     empty_rounds = round() ? 0 : empty_rounds + 1;
     if (capture_ && empty_rounds == kEmptyRoundsAtEnd) return;

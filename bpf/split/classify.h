@@ -83,12 +83,13 @@ SPLIT_INLINE struct service_key service_key_of(const struct packet* packet, uint
 
 /*
  * Finds the service of a packet of which parse said `parsed`. VERDICT_none: `choice` is the
- * service's, and the packet has a flow. A packet that parse refused is refused here only if it is
+ * service's, and the packet has a flow. VERDICT_echo_replied: an echo request to a VIP, and
+ * echo_answer has the last word. A packet that parse refused is refused here only if it is
  * for a VIP; one for somebody else, or with no address to be read, is the kernel's.
  */
 SPLIT_INLINE enum verdict classify(const struct tables* tables, const struct packet* packet,
                                    enum verdict parsed, struct choice* choice) {
-  if (SPLIT_LIKELY(parsed == VERDICT_none && packet->kind != PACKET_OTHER)) {
+  if (SPLIT_LIKELY(parsed == VERDICT_none && packet_has_flow(packet))) {
     struct service_key exact = service_key_of(packet, packet->ports >> 16, packet->protocol);
     if (SPLIT_LIKELY(service_find(tables, &exact, choice))) return VERDICT_none;
   } else if (packet->family == 0) {
@@ -98,9 +99,10 @@ SPLIT_INLINE enum verdict classify(const struct tables* tables, const struct pac
    */
   struct service_key address = service_key_of(packet, 0, 0);
   if (!service_find(tables, &address, choice)) return VERDICT_not_vip;
-  if (parsed == VERDICT_none && packet->kind != PACKET_OTHER) {
+  if (parsed == VERDICT_none && packet_has_flow(packet)) {
     struct service_key all_ports = service_key_of(packet, 0, packet->protocol);
     if (service_find(tables, &all_ports, choice)) return VERDICT_none;
   }
-  return parsed == VERDICT_none ? VERDICT_vip_no_service : parsed;
+  if (parsed != VERDICT_none) return parsed;
+  return packet->kind == PACKET_ECHO_REQUEST ? VERDICT_echo_replied : VERDICT_vip_no_service;
 }

@@ -5,6 +5,8 @@
  * the VIP the start of a packet that a backend sent as the VIP: at least the IP header and 8 bytes
  * behind it (RFC 792), up to 1,232 in ICMPv6 (RFC 4443). The flow as the client sends it is that
  * packet turned round.
+ *
+ * An echo request is for the VIP itself, whichever services it has.
  */
 #include "split/extension.h"
 #include "split/packet.h"
@@ -16,6 +18,10 @@ enum {
   IPV4_FRAGMENT_OFFSET = 0xff1f, /* as loaded from the wire */
   IPV4_MORE_FRAGMENTS = 0x0020,
   ICMP_BYTES = 8,
+  ICMP_ECHO_REPLY = 0,
+  ICMP_ECHO_REQUEST = 8,
+  ICMPV6_ECHO_REQUEST = 128,
+  ICMPV6_ECHO_REPLY = 129,
   QUOTED_TRANSPORT_BYTES = 8,
 };
 
@@ -24,6 +30,18 @@ enum {
 SPLIT_INLINE int is_icmp_error(uint8_t family, uint8_t type) {
   if (family == IPV6) return type >= 1 && type <= 4;
   return type == 3 || type == 4 || type == 11 || type == 12;
+}
+
+/* Type and code. */
+SPLIT_INLINE int is_echo_request(uint8_t family, const uint8_t* icmp) {
+  return icmp[1] == 0 && icmp[0] == (family == IPV4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST);
+}
+
+/* Both MAC addresses of the frame are a host's own: a broadcast is not to be answered (RFC 1122,
+ * section 3.2.2.6), and no answer goes to a group or comes from one. */
+SPLIT_INLINE int is_between_hosts(const uint8_t* data, const uint8_t* end) {
+  const uint8_t* macs = reach(data, end, 0, 12);
+  return macs && ((macs[0] | macs[6]) & 1) == 0;
 }
 
 SPLIT_INLINE uint64_t turn_round64(uint64_t pair) { return pair >> 32 | pair << 32; }
@@ -74,13 +92,19 @@ SPLIT_INLINE enum verdict parse_quoted_ipv6(const uint8_t* data, const uint8_t* 
   return parse_quoted_transport(data, end, walk.offset, packet_end, packet);
 }
 
-/* An ICMP message at `l4` of a packet that ends at `packet_end`. What is not an error stays
- * PACKET_OTHER. */
+/* An ICMP message at `l4` of a packet that ends at `packet_end`. What is neither an error nor an
+ * echo request to be answered stays PACKET_OTHER. */
 SPLIT_ASIDE enum verdict parse_icmp(const uint8_t* data, const uint8_t* end, uint32_t l4,
                                     uint32_t packet_end, struct packet* packet) {
   const uint8_t* icmp = reach(data, end, l4, ICMP_BYTES);
   if (!icmp || l4 + ICMP_BYTES > packet_end) return VERDICT_truncated;
-  if (!is_icmp_error(packet->family, icmp[0])) return VERDICT_none;
+  if (!is_icmp_error(packet->family, icmp[0])) {
+    int is_whole = !packet->first_fragment;
+    if (is_whole && is_echo_request(packet->family, icmp) && is_between_hosts(data, end)) {
+      packet->kind = PACKET_ECHO_REQUEST;
+    }
+    return VERDICT_none;
+  }
   if (packet->family == IPV4) {
     return parse_quoted_ipv4(data, end, l4 + ICMP_BYTES, packet_end, packet);
   }

@@ -4,9 +4,11 @@
 #include "split/portable.h"
 
 enum packet_kind {
-  PACKET_OTHER = 0,      /* nothing to split by: another protocol, or ICMP that is not an error */
-  PACKET_FLOW = 1,       /* TCP or UDP with its ports */
-  PACKET_ICMP_ERROR = 2, /* belongs to the flow that it quotes */
+  PACKET_OTHER = 0,        /* nothing to split by: another protocol, or other ICMP than these */
+  PACKET_ECHO_REQUEST = 1, /* whole, and sent to one host: a VIP answers it (echo.h) */
+  /* From here on there is a flow. */
+  PACKET_FLOW = 2,       /* TCP or UDP with its ports */
+  PACKET_ICMP_ERROR = 3, /* belongs to the flow that it quotes */
 };
 
 enum {
@@ -30,7 +32,7 @@ struct packet {
   uint16_t l3;               /* offset of the outermost IP header in the frame */
   uint16_t l3_bytes;         /* of the IP packet, headers included, padding of the frame not */
   uint8_t family;            /* IPV4, IPV6; 0: no address was read */
-  uint8_t protocol;          /* of the flow; where kind is PACKET_OTHER, of the packet */
+  uint8_t protocol;          /* of the flow; where there is none, of the packet */
   uint8_t kind;              /* enum packet_kind */
   uint8_t tcp_flags;         /* 0 where it is not a TCP flow */
   uint8_t traffic_class;     /* DSCP and ECN */
@@ -38,6 +40,10 @@ struct packet {
   uint8_t first_fragment;    /* 1: more fragments follow this one */
   uint8_t extension_headers; /* IPv6, of the outermost header */
 };
+
+SPLIT_INLINE int packet_has_flow(const struct packet* packet) {
+  return packet->kind >= PACKET_FLOW;
+}
 
 /* The service's side of the flow. */
 SPLIT_INLINE void packet_destination(const struct packet* packet, uint64_t* low, uint64_t* high) {

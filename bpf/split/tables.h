@@ -187,7 +187,8 @@ struct counters {
   uint64_t pinning;           /* packets of slots in which pins are made; counted before that */
   uint64_t pins_refused;      /* those for which a bucket had no place */
   uint64_t pins_refused_tick; /* of the last of them, plus 1; 0: none ever */
-  uint64_t reserved[3];
+  uint64_t echo_full_ns;      /* the writer's own, of its replies to echo requests (echo.h) */
+  uint64_t reserved[2];
   struct counter verdict[VERDICT_PLACES];
   struct counter dropped[SERVICES]; /* packets of a service that were neither sent nor redirected */
   struct counter backend[BACKENDS]; /* packets sent to it */

@@ -31,7 +31,9 @@
   VERDICT(other_interface, DROP, "the backend is reached through another interface")            \
   VERDICT(over_mtu, DROP, "longer than the MTU towards the backend")                            \
   VERDICT(no_room, DROP, "no headroom for the outer header")                                    \
-  VERDICT(transmit_full, DROP, "the transmit ring was full")
+  VERDICT(transmit_full, DROP, "the transmit ring was full")                                    \
+  VERDICT(echo_replied, TX, "echo request to a virtual IP: answered")                           \
+  VERDICT(echo_limited, DROP, "echo request beyond those that a CPU or core answers in a second")
 
 enum action { ACTION_TX, ACTION_REDIRECT, ACTION_PASS, ACTION_DROP };
 

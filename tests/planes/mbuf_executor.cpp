@@ -82,6 +82,8 @@ class BurstExecutor : public Executor {
                  std::vector<Outcome>& outcomes) {
     std::vector<Buffer> buffers(frames.size());
     std::vector<rte_mbuf*> mbufs;
+    set_echo_buckets(tables(), conditions.echo);
+    burst_->now_ns = kExecutorNowNs;
     for (size_t i = 0; i < frames.size(); i++) {
       mbufs.push_back(receive(frames[i], conditions.headroom_bytes, buffers[i]));
     }
@@ -105,12 +107,15 @@ class BurstExecutor : public Executor {
     }
   }
 
-  /// What is to be sent stands in the order of arrival: a connection's packets stay in order.
+  /// What is to be sent stands in the order of arrival: a connection's packets stay in order. Echo
+  /// replies go before.
   void check_order(const std::vector<rte_mbuf*>& mbufs, uint16_t to_send) const {
     std::vector<rte_mbuf*> wanted;
     std::ranges::copy_if(mbufs, std::back_inserter(wanted), [&](const rte_mbuf* mbuf) {
       return action_of(verdict_of(mbuf)) == ACTION_TX;
     });
+    std::ranges::stable_partition(
+        wanted, [&](const rte_mbuf* mbuf) { return verdict_of(mbuf) == VERDICT_echo_replied; });
     if (!std::ranges::equal(wanted, std::span(burst_->transmit, to_send))) {
       throw Error("what is to be sent is not in the order of arrival");
     }

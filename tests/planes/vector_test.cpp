@@ -43,7 +43,7 @@ Counts expected_counts(const Vector& vector) {
   counts.received = 1;
   counts.received_bytes = vector.packet.size();
   counts.verdict[verdict_name(vector.verdict)] = once;
-  if (action_of(vector.verdict) == ACTION_TX) {
+  if (vector.backend != 0) {
     counts.backend[vector.backend] = {1, vector.packet.size(), vector.new_connection};
   }
   if (vector.dropped_of >= 0) counts.dropped[static_cast<uint32_t>(vector.dropped_of)] = once;

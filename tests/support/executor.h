@@ -23,12 +23,20 @@ enum class DataPlane {
   no_beat,    ///< a socket alone
 };
 
+/// The limit of replies to echo requests as each frame finds it.
+enum class EchoBucket {
+  full,
+  empty,
+  as_left,  ///< by the frames before; time goes on only in the XDP program
+};
+
 /// What surrounds a frame.
 struct Conditions {
   uint32_t headroom_bytes = 128;  ///< free before the frame
   DataPlane data_plane = DataPlane::absent;
   bool transmit_full =
       false;  ///< what is to be sent finds no room (executors with a transmit ring)
+  EchoBucket echo = EchoBucket::full;
 };
 
 /// What became of a frame.
@@ -49,6 +57,12 @@ class Executor {
     return run({&frame, 1}, conditions).front();
   }
 };
+
+/// Fills or empties the bucket of each row; for executors.
+void set_echo_buckets(const struct tables* tables, EchoBucket bucket);
+
+/// The time at which executors with no clock of their own run.
+inline constexpr uint64_t kExecutorNowNs = 1'000'000'000;
 
 /// The action of a verdict.
 enum action action_of(enum verdict verdict);

@@ -4,6 +4,7 @@
 #include "dataplane/tables.h"
 #include "split/classify.h"
 #include "split/decide.h"
+#include "split/echo.h"
 #include "split/forward.h"
 #include "split/hash.h"
 #include "split/parse.h"
@@ -18,7 +19,10 @@ class NativeExecutor : public Executor {
 
   std::vector<Outcome> run(std::span<const Bytes> frames, const Conditions& conditions) override {
     std::vector<Outcome> outcomes;
-    for (const Bytes& frame : frames) outcomes.push_back(run_one(frame, conditions.headroom_bytes));
+    for (const Bytes& frame : frames) {
+      set_echo_buckets(tables(), conditions.echo);
+      outcomes.push_back(run_one(frame, conditions.headroom_bytes));
+    }
     return outcomes;
   }
 
@@ -44,6 +48,9 @@ class NativeExecutor : public Executor {
     service_ = backend_ = -1;
     enum verdict verdict =
         classify(tables(), packet, parse(data, end, frame_bytes, packet), &choice);
+    if (verdict == VERDICT_echo_replied) {
+      return echo_answer(data, end, packet, &tables()->counters[0].echo_full_ns, kExecutorNowNs);
+    }
     if (verdict != VERDICT_none) return verdict;
     service_ = choice.service;
     const uint64_t hash = hash_flow(&choice, packet);
@@ -91,6 +98,14 @@ enum action action_of(enum verdict verdict) {
   return verdict < VERDICT_COUNT ? kActions[verdict] : ACTION_DROP;
 }
 #undef VERDICT_ACTION
+
+void set_echo_buckets(const struct tables* tables, EchoBucket bucket) {
+  if (bucket == EchoBucket::as_left) return;
+  const uint64_t never = uint64_t{1} << 62;
+  for (uint32_t row = 0; row < tables->node->counter_rows; row++) {
+    tables->counters[row].echo_full_ns = bucket == EchoBucket::full ? 0 : never;
+  }
+}
 
 std::unique_ptr<Executor> make_native_executor() { return std::make_unique<NativeExecutor>(); }
 

@@ -72,6 +72,7 @@ Vector vector_from(const json& from) {
   vector.conditions.headroom_bytes = from.at("headroom");
   vector.conditions.data_plane = data_plane_from(from.at("plane"));
   vector.conditions.transmit_full = from.at("transmit") == "full";
+  vector.conditions.echo = from.at("echo") == "empty" ? EchoBucket::empty : EchoBucket::full;
   vector.only = from.at("only").get<std::vector<std::string>>();
   return vector;
 }

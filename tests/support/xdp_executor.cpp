@@ -68,6 +68,7 @@ class XdpExecutor : public Executor {
     set_data_plane(conditions.data_plane);
     std::vector<Outcome> outcomes;
     for (const Bytes& frame : frames) {
+      set_echo_buckets(tables(), conditions.echo);
       outcomes.push_back(run_one(frame, conditions.headroom_bytes < kOuterBytes));
     }
     return outcomes;
@@ -137,7 +138,12 @@ class XdpExecutor : public Executor {
       throw Error(fmt::format("the kernel does not run a frame of {} bytes: {}", frame.size(),
                               std::strerror(-error)));
     }
-    return outcome(before, options.retval, options.data_size_out);
+    Outcome outcome = this->outcome(before, options.retval, options.data_size_out);
+    // What leaves comes out behind the metadata.
+    if (without_headroom && !outcome.frame.empty()) {
+      outcome.frame.erase(outcome.frame.begin(), outcome.frame.begin() + kMetadataBytes);
+    }
+    return outcome;
   }
 
   using Totals = std::array<uint64_t, VERDICT_COUNT>;

@@ -77,8 +77,16 @@ Expected expected_flow(const OracleRow& row) {
           row.quoted_source_port};
 }
 
+/// A whole echo request from one host to one host.
+bool is_echo_request(const OracleRow& row, const Bytes& frame) {
+  const bool asks = row.version == 4 ? row.l4 == "icmp" && row.icmp_type == 8
+                                     : row.l4 == "icmp6" && row.icmp_type == 128;
+  return asks && row.fragment != "ff" && ((frame[0] | frame[6]) & 1) == 0;
+}
+
 /// In words what differs from the oracle; empty where nothing does.
-std::string difference(const OracleRow& row, enum verdict verdict, const struct packet& packet) {
+std::string difference(const OracleRow& row, const Bytes& frame, enum verdict verdict,
+                       const struct packet& packet) {
   std::string text;
   const auto compare = [&](const char* what, const auto& wanted, const auto& found) {
     const std::string left = fmt::format("{}", wanted), right = fmt::format("{}", found);
@@ -112,7 +120,8 @@ std::string difference(const OracleRow& row, enum verdict verdict, const struct 
     compare("source port", flow.source_port, port(packet, 0));
     compare("destination port", flow.destination_port, port(packet, 1));
   } else {
-    compare("kind", +PACKET_OTHER, +packet.kind);
+    compare("kind", is_echo_request(row, frame) ? +PACKET_ECHO_REQUEST : +PACKET_OTHER,
+            +packet.kind);
   }
   compare("TCP flags", row.l4 == "tcp" ? row.tcp_flags & 0xff : 0, +packet.tcp_flags);
   return text;
@@ -170,7 +179,7 @@ std::string fault(const std::string& name, const OracleRow& row, const Bytes& fr
   struct packet packet;
   const enum verdict verdict = parse_copy(frame, &packet);
   if (name == "held" && row.version != 0 && packet.l3 != l3_offset(frame, row)) return "tags";
-  if (name == "held" || name == "other link type") return difference(row, verdict, packet);
+  if (name == "held" || name == "other link type") return difference(row, frame, verdict, packet);
   if (name == "lengths that lie") {
     const bool refused = verdict == VERDICT_truncated || verdict == VERDICT_bad_header;
     return refused ? "" : verdict_name(verdict);

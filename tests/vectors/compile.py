@@ -13,11 +13,12 @@ A file has `let` (names for its expressions), `tables` (by name; the first is th
            with:     the name of the tables
            flow:     the message that is hashed: five_tuple(…) or source(…); gives `backend` by the ring
            backend:  the number that gets the packet, where the ring does not leave just one
-           service:  the position in `services` of the packet's service (0)
+           service:  the position in `services` of the packet's service (0); -1: it has none
            out:      the frame that leaves; `slot`, `backend` and `hash_value` are known in it
            headroom: bytes free before the frame, where they are fewer than any outer header
            plane:    the data plane as XDP finds it: absent (default), fresh, stale, no-socket, no-beat
            transmit: full: the transmit ring takes no packet
+           echo:     empty: as many replies to echo requests were sent as may be
            only:     the executors that can show it, where not all can
 
 `packet`, `out` and the values of `let` are Python expressions over scapy: lengths and checksums that are not
@@ -97,7 +98,7 @@ class File:
         self.tables = {name: self.fill_in(tables) for name, tables in self.content["tables"].items()}
         self.scope = dict(vars(scapy), MAC=MAC, ROUTER=ROUTER, five_tuple=five_tuple, source_prefix=source_prefix,
                           cut=cut, with_checksum=with_checksum, raw=bytes.fromhex,
-                          here=scapy.Ether(dst=MAC, src=ROUTER))
+                          here=scapy.Ether(dst=MAC, src=ROUTER), back=scapy.Ether(dst=ROUTER, src=MAC))
         for name, expression in (self.content.get("let") or {}).items():
             self.scope[name] = self.evaluate(expression)
 
@@ -112,7 +113,7 @@ class File:
 
     def vector(self, given):
         unknown = set(given) - {"name", "why", "with", "packet", "verdict", "flow", "backend", "service", "out",
-                                "headroom", "plane", "transmit", "only"}
+                                "headroom", "plane", "transmit", "echo", "only"}
         assert not unknown, f"{given['name']}: unknown keys {unknown}"
         tables = self.tables[given.get("with", next(iter(self.tables)))]
         service = given.get("service", 0)
@@ -120,18 +121,19 @@ class File:
         names, backend = {}, given.get("backend", 0)
         if "flow" in given:
             names, backend = self.land(given["flow"], tables["services"][service])
-        elif "out" in given and not backend:
+        elif "out" in given and not backend and given["verdict"] != "echo_replied":
             (backend,) = set(tables["services"][service]["ring"])
         names["to"] = lambda: scapy.Ether(dst=tables["backends"][backend]["mac"], src=MAC)
         out = to_frame(self.evaluate(given["out"], **names)).hex() if "out" in given else None
         verdict = given["verdict"]
-        assert (out is None) != verdict.startswith("forwarded"), f"{given['name']}: `out` belongs to forwarded"
+        is_sent = verdict.startswith("forwarded") or verdict == "echo_replied"
+        assert (out is not None) == is_sent, f"{given['name']}: `out` belongs to what is sent"
         return {"name": f"{self.name}_{given['name']}", "tables": tables, "packet": to_frame(packet).hex(),
                 "verdict": verdict, "out": out, "backend": backend if out else 0,
                 "new_connection": bool(out and is_new_connection(packet)),
                 "dropped_of": service if verdict in DROPPED_OF_A_SERVICE else -1,
                 "headroom": given.get("headroom", 128), "plane": given.get("plane", "absent"),
-                "transmit": given.get("transmit", "free"),
+                "transmit": given.get("transmit", "free"), "echo": given.get("echo", "full"),
                 "only": given.get("only", [])}
 
     def land(self, flow, service):
