@@ -83,9 +83,10 @@ SPLIT_INLINE uint64_t pin_after(uint64_t pin, const struct packet* packet, uint3
 /* For a connection without a pin. */
 SPLIT_INLINE uint32_t decide_unpinned(struct pin_bucket* bucket, uint64_t identity,
                                       const struct packet* packet, uint32_t word, uint32_t tick) {
+  if (slot_draining(word) == SLOT_LOOK || leaves_no_pin(packet)) return slot_default(word);
   int is_new = packet_is_new_connection(packet);
   uint16_t backend = is_new ? slot_current(word) : slot_default(word);
-  if (slot_draining(word) == SLOT_LOOK || backend == 0 || leaves_no_pin(packet)) return backend;
+  if (backend == 0) return 0;
   uint32_t state = is_new ? (uint32_t)PIN_HALF_OPEN : pin_state_after(packet, PIN_OPEN);
   switch (pin_insert(bucket, pin_of(identity, tick, state, backend))) {
     case PIN_INSERTED:
