@@ -21,6 +21,7 @@ struct BackendSpec {
   uint16_t mtu = 1500;
   std::string outer_source;  ///< empty where nothing is put around
   bool down = false;
+  bool operator==(const BackendSpec&) const = default;
 };
 
 struct ServiceSpec {
@@ -34,6 +35,7 @@ struct ServiceSpec {
   /// What the slots drain to, repeated likewise: a backend, SLOT_HOLD or SLOT_LOOK. Empty: all are
   /// settled.
   std::vector<uint16_t> draining;
+  bool operator==(const ServiceSpec&) const = default;
 };
 
 struct TableSpec {
@@ -41,6 +43,7 @@ struct TableSpec {
   std::vector<BackendSpec> backends;
   uint32_t tick = 0;
   std::vector<PlacedPin> pins;  ///< put in beside those that stand there
+  bool operator==(const TableSpec&) const = default;
 };
 
 /// The MAC address of this machine in every table: the source of what is sent.
