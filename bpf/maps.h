@@ -83,3 +83,10 @@ SPLIT_INLINE const struct node* node_at(const struct tables* tables) {
   uint32_t index = 0;
   return bpf_map_lookup_elem(&node, &index);
 }
+
+/* Its row of counters is the CPU's. */
+SPLIT_INLINE uint16_t pin_writer(const struct tables* tables, const struct counters* row) {
+  (void)tables;
+  (void)row;
+  return (uint16_t)(bpf_get_smp_processor_id() + 1);
+}

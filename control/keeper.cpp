@@ -82,6 +82,7 @@ Keeper::Fate Keeper::judge(uint64_t pin) const {
 
 void Keeper::note_kept(uint64_t pin) {
   ++last_.pins;
+  if (pin_state(pin) == PIN_TENTATIVE) return;  // names its writer
   pinned_[pin_backend(pin)] = true;
   const uint32_t slot = pin_slot(pin);
   if (pin_backend(pin) == slot_current(word_of(slot))) return;

@@ -80,14 +80,34 @@ SPLIT_INLINE uint64_t pin_after(uint64_t pin, const struct packet* packet, uint3
   return pin_of(pin >> PIN_IDENTITY_SHIFT, tick, PIN_HALF_OPEN, slot_current(word));
 }
 
+/* What a decision is made by: the slot's word, the tick (of which pins know six bits), the writer
+ * of pins. */
+SPLIT_INLINE uint64_t seen_of(uint32_t word, uint32_t tick, uint16_t writer) {
+  return word | (uint64_t)(tick & 0xffff) << 32 | (uint64_t)writer << 48;
+}
+
+SPLIT_INLINE uint32_t seen_tick(uint64_t seen) { return seen >> 32 & 0xffff; }
+
+SPLIT_INLINE uint16_t seen_writer(uint64_t seen) { return (uint16_t)(seen >> 48); }
+
+/* The pin of a connection that had none. */
+SPLIT_INLINE uint64_t pin_begun(uint64_t identity, const struct packet* packet, uint32_t tick,
+                                uint16_t backend) {
+  int is_new = packet_is_new_connection(packet);
+  uint32_t state = is_new ? (uint32_t)PIN_HALF_OPEN : pin_state_after(packet, PIN_OPEN);
+  return pin_of(identity, tick, state, backend);
+}
+
 /* For a connection without a pin. */
 SPLIT_INLINE uint32_t decide_unpinned(struct pin_bucket* bucket, uint64_t identity,
-                                      const struct packet* packet, uint32_t word, uint32_t tick) {
+                                      const struct packet* packet, uint64_t seen) {
+  uint32_t word = (uint32_t)seen;
+  if (slot_draining(word) == SLOT_LOOK || leaves_no_pin(packet)) return slot_default(word);
   int is_new = packet_is_new_connection(packet);
   uint16_t backend = is_new ? slot_current(word) : slot_default(word);
-  if (slot_draining(word) == SLOT_LOOK || backend == 0 || leaves_no_pin(packet)) return backend;
-  uint32_t state = is_new ? (uint32_t)PIN_HALF_OPEN : pin_state_after(packet, PIN_OPEN);
-  switch (pin_insert(bucket, pin_of(identity, tick, state, backend))) {
+  if (backend == 0) return 0;
+  uint64_t pin = pin_begun(identity, packet, seen_tick(seen), backend);
+  switch (pin_insert(bucket, pin, seen_writer(seen))) {
     case PIN_INSERTED:
       return backend | DECIDED_AGAIN;
     case PIN_TWIN:
@@ -98,13 +118,13 @@ SPLIT_INLINE uint32_t decide_unpinned(struct pin_bucket* bucket, uint64_t identi
 }
 
 /*
- * A decision by `seen`, which is the slot's word and above it the tick, with DECIDED_AGAIN and
- * DECIDED_REFUSED. The decided backend is 0 where none is to be had.
+ * A decision by `seen`, with DECIDED_AGAIN and DECIDED_REFUSED. The decided backend is 0 where none
+ * is to be had.
  */
 SPLIT_PROVEN uint32_t decide_by(const struct tables* tables, struct pin_bucket* bucket,
                                 uint64_t identity, const struct packet* packet, uint64_t seen) {
   uint32_t word = (uint32_t)seen;
-  uint32_t tick = (uint32_t)(seen >> 32);
+  uint32_t tick = seen_tick(seen);
   uint32_t followed = 0;
   if (!bucket || !packet) return slot_default(word);
   for (int look = 0; look < DECIDE_TRIES; look++) {
@@ -116,7 +136,7 @@ SPLIT_PROVEN uint32_t decide_by(const struct tables* tables, struct pin_bucket* 
     }
     if (packet->kind == PACKET_ICMP_ERROR) return pin ? pin_backend(pin) : slot_default(word);
     if (pin == 0) {
-      uint32_t decided = decide_unpinned(bucket, identity, packet, word, tick);
+      uint32_t decided = decide_unpinned(bucket, identity, packet, seen);
       if (decided != DECIDED_AGAIN) return decided;
       continue;
     }
@@ -141,7 +161,8 @@ SPLIT_INLINE void count_refusal(struct counters* row, uint32_t tick) {
  *
  * After a pin was put in or refused, slot and tick are read again: if the daemon changed the slot
  * meanwhile, its sweep may have passed by already, so the pin is taken out and the decision made
- * once more.
+ * once more. Another's pin stays, and so does one that others have used since: a plane that was
+ * stopped for long would otherwise break the connection that they serve.
  */
 SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_bucket* bucket,
                                        const struct packet* packet, struct counters* row,
@@ -149,18 +170,21 @@ SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_b
   uint64_t identity = pin_identity(slot, hash);
   uint32_t word = (uint32_t)seen;
   uint32_t tick = (uint32_t)(seen >> 32);
+  uint16_t writer = pin_writer(tables, row);
   uint32_t decided = slot_current(word);
   for (int look = 0; look < 2; look++) {
     if (slot_is_settled(word)) return slot_current(word);
     if (slot_draining(word) != SLOT_LOOK) STORE_RELAXED(row->pinning, row->pinning + 1);
-    decided = decide_by(tables, bucket, identity, packet, word | (uint64_t)tick << 32);
+    decided = decide_by(tables, bucket, identity, packet, seen_of(word, tick, writer));
     if (decided & DECIDED_REFUSED) count_refusal(row, tick);
     if (!(decided & DECIDED_AGAIN) || look == 1) break;
     uint32_t word_now = slot_word(tables, slot);
     uint32_t tick_then = tick;
     tick = tick_now(tables);
     if (word_now == word && tick - tick_then <= 1) break;
-    pin_take_out(bucket, identity, (uint16_t)decided);
+    if (!(decided & DECIDED_REFUSED)) {
+      pin_take_out(bucket, pin_begun(identity, packet, tick_then, (uint16_t)decided));
+    }
     word = word_now;
   }
   return (uint16_t)decided;

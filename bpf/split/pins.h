@@ -9,11 +9,14 @@
  * A pin is put in tentative, which no look-up sees; a second look at the bucket finds a twin that
  * another writer put in meanwhile; then it is confirmed. (Plain insertion can leave two pins of one
  * connection which name different backends, if the sweep empties a word between two scans.)
+ * A tentative pin names its writer where others name a backend: a writer who was stopped between
+ * its second look and its confirmation would otherwise confirm the tentative pin of another, who
+ * put the same into the same word since, beside the pin of a third.
  */
 #include "split/tables.h"
 
 enum pin_state {
-  PIN_TENTATIVE = 0, /* not seen by look-ups */
+  PIN_TENTATIVE = 0, /* not seen by look-ups; names no backend */
   PIN_HALF_OPEN = 1, /* a SYN was seen, nothing since */
   PIN_OPEN = 2,
   PIN_CLOSING = 3, /* a FIN or RST was seen */
@@ -59,6 +62,11 @@ SPLIT_INLINE uint64_t pin_used(uint64_t pin, uint32_t tick, uint32_t state) {
   return pin_of(pin >> PIN_IDENTITY_SHIFT, age, state, pin_backend(pin));
 }
 
+/* What a pin is while its writer, a number from 1 that no other writer has now, puts it in. */
+SPLIT_INLINE uint64_t pin_tentative(uint64_t pin, uint16_t writer) {
+  return pin >> PIN_AGE_SHIFT << PIN_AGE_SHIFT | writer;
+}
+
 /* Slot, bucket and tag are of different bits of the connection's hash. */
 SPLIT_INLINE uint64_t pin_identity(uint32_t slot, uint64_t hash) {
   return (uint64_t)slot << PIN_TAG_BITS | (hash >> 42 & ((1u << PIN_TAG_BITS) - 1));
@@ -94,16 +102,18 @@ SPLIT_INLINE uint64_t pin_find(struct pin_bucket* bucket, uint64_t identity, uin
 
 enum pin_insertion {
   PIN_INSERTED,
-  PIN_REFUSED, /* the bucket is full, or others were faster four times */
-  PIN_TWIN,    /* the connection has a pin by now: look again */
+  PIN_REFUSED, /* the bucket is full */
+  PIN_TWIN,    /* the connection has a pin by now, or others are about to put one in: look again */
 };
 
 /*
  * After a tentative pin was put in at `own`: whether it may be confirmed. A confirmed twin wins; of
- * two tentative ones the lower. PIN_INSERTED: confirm it; PIN_REFUSED: try again.
+ * two tentative ones the lower, so that two writers do not take out each other's for ever; but at
+ * the last try none stays, since its writer may be stopped or dead. PIN_INSERTED: confirm it;
+ * PIN_REFUSED: try again.
  */
 SPLIT_INLINE enum pin_insertion pin_rescan(struct pin_bucket* bucket, uint32_t own,
-                                           uint64_t identity) {
+                                           uint64_t identity, int is_last) {
 #if defined(__bpf__)
 #pragma unroll
 #endif
@@ -111,15 +121,15 @@ SPLIT_INLINE enum pin_insertion pin_rescan(struct pin_bucket* bucket, uint32_t o
     uint64_t pin = LOAD_RELAXED(bucket->pin[i]);
     if (i == own || pin == 0 || pin >> PIN_IDENTITY_SHIFT != identity) continue;
     if (pin_state(pin) != PIN_TENTATIVE) return PIN_TWIN;
-    if (i < own || !pin_swap(&bucket->pin[i], pin, 0)) return PIN_REFUSED;
+    if ((i < own && !is_last) || !pin_swap(&bucket->pin[i], pin, 0)) return PIN_REFUSED;
   }
   return PIN_INSERTED;
 }
 
 /* Puts `pin`, which is in a state but tentative, into the bucket, where its connection had none.
  * Gives an enum pin_insertion. */
-SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin) {
-  uint64_t tentative = pin & ~(3ull << PIN_STATE_SHIFT);
+SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin, uint16_t writer) {
+  uint64_t tentative = pin_tentative(pin, writer);
   if (!bucket) return PIN_REFUSED;
   for (int attempt = 0; attempt < PIN_INSERT_TRIES; attempt++) {
     uint32_t own = 0;
@@ -127,18 +137,20 @@ SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin) {
     if (own >= PINS_PER_BUCKET) return PIN_REFUSED;
     uint64_t* at = &bucket->pin[own];
     if (!pin_swap(at, 0, tentative)) continue;
-    enum pin_insertion found = pin_rescan(bucket, own, pin >> PIN_IDENTITY_SHIFT);
+    int is_last = attempt == PIN_INSERT_TRIES - 1;
+    enum pin_insertion found = pin_rescan(bucket, own, pin >> PIN_IDENTITY_SHIFT, is_last);
     if (found == PIN_INSERTED && pin_swap(at, tentative, pin)) return PIN_INSERTED;
     if (found != PIN_INSERTED) pin_swap(at, tentative, 0);
     if (found == PIN_TWIN) return PIN_TWIN;
   }
-  return PIN_REFUSED;
+  return PIN_TWIN;
 }
 
-/* Takes the connection's pin on this backend out again. 1: it was there. */
-SPLIT_PROVEN uint32_t pin_take_out(struct pin_bucket* bucket, uint64_t identity, uint16_t backend) {
-  uint64_t* at;
+/* Takes a pin out again, unless somebody has used it since. 1: it was there. */
+SPLIT_PROVEN uint32_t pin_take_out(struct pin_bucket* bucket, uint64_t pin) {
   if (!bucket) return 0;
-  uint64_t pin = pin_find(bucket, identity, &at);
-  return pin != 0 && pin_backend(pin) == backend && pin_swap(at, pin, 0);
+  for (uint32_t i = 0; i < PINS_PER_BUCKET; i++) {
+    if (LOAD_RELAXED(bucket->pin[i]) == pin) return pin_swap(&bucket->pin[i], pin, 0);
+  }
+  return 0;
 }

@@ -279,7 +279,7 @@ SPLIT_ASSERT(sizeof(struct service_info) == 128 + POOLS * 48, "no hidden padding
 struct tables {
   int unused;
 };
-/* service_at, slot_at, backend_at, pins_at, node_at: beside the maps, in maps.h */
+/* service_at, slot_at, backend_at, pins_at, node_at, pin_writer: beside the maps, in maps.h */
 #else
 struct tables {
   struct service_entry* services;     /* SERVICE_TABLE */
@@ -311,4 +311,9 @@ SPLIT_INLINE struct pin_bucket* pins_at(const struct tables* tables, uint32_t in
 }
 
 SPLIT_INLINE const struct node* node_at(const struct tables* tables) { return tables->node; }
+
+/* The number, from 1, of the writer whose row this is. */
+SPLIT_INLINE uint16_t pin_writer(const struct tables* tables, const struct counters* row) {
+  return (uint16_t)(row - tables->counters + 1);
+}
 #endif

@@ -13,6 +13,7 @@
 #include "tests/planes/eal.h"
 #include "tests/support/counts.h"
 #include "tests/support/executor.h"
+#include "tests/support/moving_slots.h"
 #include "tests/support/table_writer.h"
 
 namespace belka {
@@ -82,10 +83,13 @@ size_t begin_frame(Bytes& frame, Random& random, uint32_t type, size_t rest) {
 }
 
 void put_transport(Bytes& frame, size_t at, Random& random, uint32_t port) {
-  put16(frame, at, 1024 + random() % 60000);
+  const uint32_t ports = random() % 2 == 0 ? 8 : 60000;  // few: connections with several packets
+  put16(frame, at, 1024 + random() % ports);
   put16(frame, at + 2, port);
   frame[at + 12] = 0x50;
-  frame[at + 13] = random() % 3 == 0 ? 0x02 : 0x10;
+  constexpr uint8_t kFlags[] = {TCP_SYN, TCP_SYN, TCP_SYN, TCP_ACK, TCP_ACK,
+                                TCP_ACK, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN | TCP_ACK};
+  frame[at + 13] = kFlags[random() % std::size(kFlags)];
 }
 
 Bytes ipv4_frame(Random& random) {
@@ -231,6 +235,23 @@ TEST_F(BurstTest, OfOneFamilyIsItsPacketsOneByOne) {
     ASSERT_EQ(run(frames), run_native(frames));
   }
   EXPECT_EQ(read_counts(tables()), read_counts(native_->tables()));
+}
+
+// Also where its own packets put in the pins that others of it find.
+TEST_F(BurstTest, OfMovingSlotsIsItsPacketsOneByOne) {
+  const TableSpec spec = with_moving_slots(mixed_tables());
+  TableWriter(tables()).write(spec);
+  TableWriter(native_->tables()).write(spec);
+  Random random(8);
+  for (uint32_t round = 0; round < 2000; round++) {
+    for (const struct tables* each : {tables(), native_->tables()}) move_on(each, spec, round / 8);
+    const std::vector<Bytes> frames = random_frames(random, 1 + random() % kBurstPackets);
+    ASSERT_EQ(run(frames), run_native(frames)) << "round " << round;
+  }
+  EXPECT_EQ(read_counts(tables()), read_counts(native_->tables()));
+  const std::vector<PlacedPin> pins = read_pins(tables());
+  EXPECT_GT(pins.size(), 1000u);
+  EXPECT_TRUE(pins == read_pins(native_->tables()));
 }
 
 // The driver takes the first packets; each other one is counted once, as transmit_full and as a

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real traffic through all executors, each capture with its own servers as services: the same
-// verdict, the same bytes, the same counters.
+// verdict, the same bytes, the same counters; once more with slots in every state, and then the
+// same pins.
 #include "tests/support/capture.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "tests/planes/executors.h"
 #include "tests/planes/mbuf_executor.h"
 #include "tests/support/counts.h"
+#include "tests/support/moving_slots.h"
 #include "tests/support/own_servers.h"
 
 namespace belka {
@@ -29,44 +33,41 @@ bool fits(const std::string& executor, size_t frame_bytes) {
   return executor != "burst" || frame_bytes <= kBurstMostBytes;
 }
 
-/// Runs those frames that the executor takes; by position in `frames`.
-std::map<size_t, Outcome> run(Executor& executor, const std::string& name,
-                              const std::vector<Bytes>& frames) {
-  std::vector<Bytes> taken;
-  std::vector<size_t> positions;
-  for (size_t i = 0; i < frames.size(); i++) {
-    if (!fits(name, frames[i].size())) continue;
-    taken.push_back(frames[i]);
-    positions.push_back(i);
-  }
-  const std::vector<Outcome> outcomes = executor.run(taken, {});
-  std::map<size_t, Outcome> by_position;
-  for (size_t i = 0; i < positions.size(); i++) by_position[positions[i]] = outcomes[i];
-  return by_position;
+std::vector<Bytes> frames_of(const std::filesystem::path& path) {
+  std::vector<Bytes> frames;
+  for (CapturedFrame& frame : read_capture(path).frames) frames.push_back(std::move(frame.bytes));
+  return frames;
 }
 
-/// What the executor must have counted for these frames.
-Counts counted(Executor& native, const std::string& name, const std::vector<Bytes>& frames) {
-  reset_counts(native.tables());
-  run(native, name, frames);
-  return read_counts(native.tables());
-}
+/// An executor, and beside it a native one that sees the frames that it takes, and no others: so
+/// they must have the same pins as well.
+struct Pair {
+  std::string name;
+  Executor* executor;
+  std::unique_ptr<Executor> native = make_native_executor();
+};
 
-void compare(const std::string& capture, const std::vector<Bytes>& frames, const std::string& name,
-             Executor& executor, Executor& native, const std::vector<Outcome>& wanted,
+void compare(const Pair& pair, const std::string& capture, const std::vector<Bytes>& frames,
              Replayed& replayed) {
-  reset_counts(executor.tables());
-  const std::map<size_t, Outcome> outcomes = run(executor, name, frames);
-  for (const auto& [i, outcome] : outcomes) {
-    EXPECT_EQ(verdict_name(outcome.verdict), verdict_name(wanted[i].verdict))
-        << name << ", " << capture << " frame " << i + 1;
-    EXPECT_EQ(outcome.frame, wanted[i].frame) << name << ", " << capture << " frame " << i + 1;
+  std::vector<Bytes> taken;
+  std::ranges::copy_if(frames, std::back_inserter(taken),
+                       [&](const Bytes& frame) { return fits(pair.name, frame.size()); });
+  reset_counts(pair.executor->tables());
+  reset_counts(pair.native->tables());
+  const std::vector<Outcome> found = pair.executor->run(taken, {});
+  const std::vector<Outcome> wanted = pair.native->run(taken, {});
+  for (size_t i = 0; i < taken.size(); i++) {
+    EXPECT_EQ(verdict_name(found[i].verdict), verdict_name(wanted[i].verdict))
+        << pair.name << ", " << capture << " frame " << i + 1 << " of those that it takes";
+    EXPECT_EQ(found[i].frame, wanted[i].frame)
+        << pair.name << ", " << capture << " frame " << i + 1 << " of those that it takes";
   }
-  const Counts counts = read_counts(executor.tables());
-  EXPECT_EQ(counts.text(), counted(native, name, frames).text()) << name << ", " << capture;
-  EXPECT_EQ(counts.received, outcomes.size());
+  const Counts counts = read_counts(pair.executor->tables());
+  EXPECT_EQ(counts.text(), read_counts(pair.native->tables()).text())
+      << pair.name << ", " << capture;
+  EXPECT_EQ(counts.received, taken.size());
   EXPECT_EQ(counts.received, counts.verdicts());
-  replayed.compared[name] += outcomes.size();
+  replayed.compared[pair.name] += taken.size();
 }
 
 constexpr size_t kKernelMostBytes = 65'000;  // the kernel runs no test with a longer frame
@@ -83,33 +84,68 @@ void check_long(const std::vector<Bytes>& frames, const std::vector<Outcome>& wa
   }
 }
 
-std::vector<Bytes> frames_of(const std::filesystem::path& path) {
-  std::vector<Bytes> frames;
-  for (CapturedFrame& frame : read_capture(path).frames) frames.push_back(std::move(frame.bytes));
-  return frames;
-}
+/// Captures through all executors that run here; the pins that they leave stay until it ends.
+class Replay {
+ public:
+  Replay() {
+    std::string reason;
+    for (const std::string& name : executor_names()) {
+      Executor* other = name == "native" ? nullptr : executor(name, &reason);
+      if (other) pairs_.push_back({name, other});
+    }
+  }
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+  ~Replay() {
+    for (const Pair& pair : pairs_) {
+      free_pins(pair.executor->tables(), read_pins(pair.executor->tables()));
+    }
+  }
 
-void replay(const std::filesystem::path& path, const std::vector<Bytes>& frames,
-            const TableSpec& tables, Replayed& replayed) {
-  std::string reason;
-  Executor& native = *executor("native", &reason);
-  TableWriter(native.tables()).write(tables);
-  const std::vector<Outcome> wanted = native.run(frames, {});
-  for (const std::string& name : executor_names()) {
-    Executor* other = name == "native" ? nullptr : executor(name, &reason);
-    if (!other) continue;
-    TableWriter(other->tables()).write(tables);
-    compare(path.filename(), frames, name, *other, native, wanted, replayed);
-    if (name == "xdp") check_long(frames, wanted, *other);
+  void run(const std::filesystem::path& path, const std::vector<Bytes>& frames,
+           const TableSpec& tables) {
+    for (const Pair& pair : pairs_) {
+      TableWriter(pair.executor->tables()).write(tables);
+      TableWriter(pair.native->tables()).write(tables);
+      compare(pair, path.filename(), frames, replayed_);
+    }
+    replayed_.captures++;
+    replayed_.frames += frames.size();
+    for (const Bytes& frame : frames) {
+      if (frame.size() < kXdpLeastBytes) replayed_.excluded["shorter than an Ethernet header"]++;
+      if (frame.size() > kXdpMostBytes) replayed_.excluded["longer than one buffer"]++;
+    }
   }
-  replayed.captures++;
-  replayed.frames += frames.size();
-  for (const Outcome& outcome : wanted) replayed.verdicts[verdict_name(outcome.verdict)]++;
-  for (const Bytes& frame : frames) {
-    if (frame.size() < kXdpLeastBytes) replayed.excluded["shorter than an Ethernet header"]++;
-    if (frame.size() > kXdpMostBytes) replayed.excluded["longer than one buffer"]++;
+
+  /// All frames natively, and those that are too long for XDP there as well. Where slots move it is
+  /// not for comparison, because it leaves pins.
+  void run_all_natively(const std::vector<Bytes>& frames, const TableSpec& tables) {
+    TableWriter(native_->tables()).write(tables);
+    const std::vector<Outcome> outcomes = native_->run(frames, {});
+    for (const Outcome& outcome : outcomes) replayed_.verdicts[verdict_name(outcome.verdict)]++;
+    for (const Pair& pair : pairs_) {
+      if (pair.name == "xdp") check_long(frames, outcomes, *pair.executor);
+    }
   }
-}
+
+  /// How many pins are left; each executor has the same as its native companion.
+  std::map<std::string, size_t> compare_pins() const {
+    std::map<std::string, size_t> pins;
+    for (const Pair& pair : pairs_) {
+      const std::vector<PlacedPin> found = read_pins(pair.executor->tables());
+      EXPECT_TRUE(found == read_pins(pair.native->tables())) << pair.name;
+      pins[pair.name] = found.size();
+    }
+    return pins;
+  }
+
+  const Replayed& replayed() const { return replayed_; }
+
+ private:
+  std::vector<Pair> pairs_;
+  std::unique_ptr<Executor> native_ = make_native_executor();
+  Replayed replayed_;
+};
 
 void print(const char* what, const Replayed& replayed) {
   fmt::print("figure: {}: {} captures, {} frames\n", what, replayed.captures, replayed.frames);
@@ -160,9 +196,14 @@ class OwnCaptureTest : public testing::TestWithParam<KnownVerdicts> {};
 
 TEST_P(OwnCaptureTest, IsSplitTheSameEverywhere) {
   const std::filesystem::path path = "tests/captures/" + GetParam().capture + ".pcap";
-  Replayed replayed;
-  replay(path, frames_of(path), services_of_make(), replayed);
-  EXPECT_EQ(replayed.verdicts, GetParam().verdicts);
+  const std::vector<Bytes> frames = frames_of(path);
+  Replay settled, moving;
+  settled.run(path, frames, services_of_make());
+  settled.run_all_natively(frames, services_of_make());
+  EXPECT_EQ(settled.replayed().verdicts, GetParam().verdicts);
+  for (const auto& [name, pins] : settled.compare_pins()) EXPECT_EQ(pins, 0u) << name;
+  moving.run(path, frames, with_moving_slots(services_of_make()));
+  moving.compare_pins();
   if (const std::string reason = missing_plane(); !reason.empty()) GTEST_SKIP() << reason;
 }
 
@@ -180,19 +221,45 @@ INSTANTIATE_TEST_SUITE_P(
         KnownVerdicts{"icmp", {{"forwarded_ipip", 14}, {"forwarded_l2", 14}, {"not_vip", 26}}}),
     [](const auto& test) { return test.param.capture; });
 
-TEST(CaptureTest, LargeCorpusIsSplitTheSameEverywhere) {
-  const auto captures = captures_in(corpus_directory());
-  if (captures.empty()) GTEST_SKIP() << "no captures in " << corpus_directory();
-  Replayed replayed;
-  for (const auto& path : captures) {
+/// Every capture of the corpus, at another tick each.
+void replay_corpus(Replay& replay, bool moving) {
+  uint32_t tick = 0;
+  for (const auto& path : captures_in(corpus_directory())) {
     const std::vector<Bytes> frames = frames_of(path);
-    replay(path, frames, own_servers(frames), replayed);
+    TableSpec tables = own_servers(frames);
+    if (moving) tables = with_moving_slots(tables);
+    tables.tick = tick++;
+    replay.run(path, frames, tables);
+    if (!moving) replay.run_all_natively(frames, tables);
   }
-  print("corpus", replayed);
-  EXPECT_EQ(replayed.captures, 186u);
+}
+
+TEST(CaptureTest, LargeCorpusIsSplitTheSameEverywhere) {
+  if (captures_in(corpus_directory()).empty()) {
+    GTEST_SKIP() << "no captures in " << corpus_directory();
+  }
+  Replay settled;
+  replay_corpus(settled, false);
+  print("corpus", settled.replayed());
+  EXPECT_EQ(settled.replayed().captures, 186u);
   const std::map<std::string, size_t> excluded = {{"shorter than an Ethernet header", 7},
                                                   {"longer than one buffer", 70}};
-  EXPECT_EQ(replayed.excluded, excluded);
+  EXPECT_EQ(settled.replayed().excluded, excluded);
+  for (const auto& [name, pins] : settled.compare_pins()) EXPECT_EQ(pins, 0u) << name;
+  if (const std::string reason = missing_plane(); !reason.empty()) GTEST_SKIP() << reason;
+}
+
+TEST(CaptureTest, LargeCorpusIsSplitTheSameEverywhereWhileSlotsMove) {
+  if (captures_in(corpus_directory()).empty()) {
+    GTEST_SKIP() << "no captures in " << corpus_directory();
+  }
+  Replay moving;
+  replay_corpus(moving, true);
+  for (const auto& [name, pins] : moving.compare_pins()) {
+    EXPECT_GT(pins, 1000u) << name;
+    fmt::print("figure: corpus with moving slots: {} frames in {} as native, with {} pins\n",
+               moving.replayed().compared.at(name), name, pins);
+  }
   if (const std::string reason = missing_plane(); !reason.empty()) GTEST_SKIP() << reason;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every golden vector on every executor: the verdict, the bytes that leave, and what was counted.
+// Every golden vector on every executor: the verdict, the bytes that leave, what was counted, and
+// what pins stand there afterwards.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -46,6 +47,8 @@ Counts expected_counts(const Vector& vector) {
   if (vector.backend != 0) {
     counts.backend[vector.backend] = {1, vector.packet.size(), vector.new_connection};
   }
+  counts.pins_refused = vector.pins_refused;
+  counts.pins_refused_tick = vector.pins_refused ? uint64_t{vector.tables.tick} + 1 : 0;
   if (vector.dropped_of >= 0) counts.dropped[static_cast<uint32_t>(vector.dropped_of)] = once;
   return counts;
 }
@@ -54,7 +57,18 @@ Bytes expected_frame(const Vector& vector) {
   return action_of(vector.verdict) == ACTION_PASS ? vector.packet : vector.out;
 }
 
-class VectorTest : public testing::TestWithParam<Case> {};
+class VectorTest : public testing::TestWithParam<Case> {
+ protected:
+  /// No packet of any vector has left a pin in another bucket than its own.
+  static void TearDownTestSuite() {
+    std::string reason;
+    for (const std::string& name : executor_names()) {
+      const Executor* executor = belka::executor(name, &reason);
+      if (!executor) continue;
+      EXPECT_EQ(pins_text(read_pins(executor->tables())), "") << name;
+    }
+  }
+};
 
 TEST_P(VectorTest, Holds) {
   const Vector& vector = GetParam().vector;
@@ -69,6 +83,10 @@ TEST_P(VectorTest, Holds) {
   const Counts counts = read_counts(executor->tables());
   EXPECT_EQ(counts.text(), expected_counts(vector).text());
   EXPECT_EQ(counts.received, counts.verdicts());
+  if (!vector.pin_bucket) return;
+  const std::vector<PlacedPin> pins = read_pins(executor->tables(), *vector.pin_bucket);
+  free_pins(executor->tables(), pins);
+  EXPECT_EQ(pins_text(pins), pins_text(vector.pins));
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(VectorTest);

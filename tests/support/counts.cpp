@@ -53,7 +53,8 @@ uint64_t Counts::verdicts() const {
 }
 
 std::string Counts::text() const {
-  return fmt::format("received {} packets, {} bytes\n", received, received_bytes) +
+  return fmt::format("received {} packets, {} bytes; {} pins refused, tick {}\n", received,
+                     received_bytes, pins_refused, pins_refused_tick) +
          lines("verdict", verdict) + lines("backend", backend) + lines("dropped of", dropped);
 }
 
@@ -63,6 +64,8 @@ Counts read_counts(const struct tables* tables) {
     const struct counters& from = tables->counters[row];
     counts.received += from.received;
     counts.received_bytes += from.received_bytes;
+    counts.pins_refused += from.pins_refused;
+    counts.pins_refused_tick = std::max(counts.pins_refused_tick, from.pins_refused_tick);
     for (int i = 0; i < VERDICT_PLACES; i++) {
       add(counts.verdict, verdict_name(static_cast<enum verdict>(i)), from.verdict[i]);
     }

@@ -16,6 +16,8 @@ struct Count {
 /// What rows of counters say, summed; only what is not 0.
 struct Counts {
   uint64_t received = 0, received_bytes = 0;
+  uint64_t pins_refused = 0;
+  uint64_t pins_refused_tick = 0;        ///< the latest of all rows
   std::map<std::string, Count> verdict;  ///< by name
   std::map<uint32_t, Count> backend;     ///< by number
   std::map<uint32_t, Count> dropped;     ///< by service number

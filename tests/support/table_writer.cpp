@@ -61,7 +61,10 @@ void TableWriter::write_service(const ServiceSpec& spec, uint16_t number) {
   entry.source_bits = spec.source_bits;
   if (spec.slots > SLOTS - slots_used_) throw std::invalid_argument("more slots than there are");
   for (uint32_t slot = 0; slot < spec.slots; slot++) {
-    tables_->slots[slots_used_ + slot] = slot_settled(spec.ring[slot % spec.ring.size()]);
+    const uint16_t current = spec.ring[slot % spec.ring.size()];
+    const size_t states = spec.draining.size();
+    tables_->slots[slots_used_ + slot] =
+        states == 0 ? slot_settled(current) : slot_of(current, spec.draining[slot % states]);
   }
   slots_used_ += spec.slots;
   place(entry, spec.tombstones);
@@ -78,6 +81,7 @@ void TableWriter::write_backend(const BackendSpec& spec) {
   backend.next_hop.part.mode = static_cast<uint8_t>(spec.mode);
   backend.ifindex = spec.ifindex;
   backend.mtu = spec.mtu;
+  backend.down = spec.down;
 }
 
 void TableWriter::write(const TableSpec& spec) {
@@ -88,6 +92,8 @@ void TableWriter::write(const TableSpec& spec) {
   for (const BackendSpec& backend : spec.backends) write_backend(backend);
   uint16_t number = 0;
   for (const ServiceSpec& service : spec.services) write_service(service, number++);
+  tables_->node->tick = spec.tick;
+  write_pins(tables_, spec.pins);
 }
 
 }  // namespace belka

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "split/tables.h"
+#include "tests/support/pin_table.h"
 
 namespace belka {
 
@@ -19,6 +20,8 @@ struct BackendSpec {
   uint32_t ifindex = 1;
   uint16_t mtu = 1500;
   std::string outer_source;  ///< empty where nothing is put around
+  bool down = false;
+  bool operator==(const BackendSpec&) const = default;
 };
 
 struct ServiceSpec {
@@ -29,11 +32,18 @@ struct ServiceSpec {
   uint32_t slots = 16;
   std::vector<uint16_t> ring;  ///< backend numbers, repeated over all slots
   uint32_t tombstones = 0;     ///< places taken before the service's own
+  /// What the slots drain to, repeated likewise: a backend, SLOT_HOLD or SLOT_LOOK. Empty: all are
+  /// settled.
+  std::vector<uint16_t> draining;
+  bool operator==(const ServiceSpec&) const = default;
 };
 
 struct TableSpec {
   std::vector<ServiceSpec> services;  ///< the service's number is its position
   std::vector<BackendSpec> backends;
+  uint32_t tick = 0;
+  std::vector<PlacedPin> pins;  ///< put in beside those that stand there
+  bool operator==(const TableSpec&) const = default;
 };
 
 /// The MAC address of this machine in every table: the source of what is sent.
@@ -45,7 +55,8 @@ class TableWriter {
  public:
   explicit TableWriter(const struct tables* tables) : tables_(tables) {}
 
-  /// Replaces what was written before. Throws std::invalid_argument where it does not fit.
+  /// Replaces what was written before, but takes out no pins (free_pins does). Throws
+  /// std::invalid_argument where it does not fit.
   void write(const TableSpec& spec);
 
  private:

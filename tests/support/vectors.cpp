@@ -28,6 +28,7 @@ BackendSpec backend_from(const std::string& number, const json& from) {
   spec.ifindex = from.at("interface");
   spec.mtu = from.at("mtu");
   if (!from.at("outer_source").is_null()) spec.outer_source = from.at("outer_source");
+  spec.down = from.at("down");
   return spec;
 }
 
@@ -41,8 +42,15 @@ ServiceSpec service_from(const json& from) {
     spec.source_bits = static_cast<uint8_t>(std::stoul(hash.substr(7)));
   spec.slots = from.at("slots");
   spec.ring = from.at("ring").get<std::vector<uint16_t>>();
+  spec.draining = from.at("draining").get<std::vector<uint16_t>>();
   spec.tombstones = from.at("tombstones");
   return spec;
+}
+
+std::vector<PlacedPin> pins_from(const json& from) {
+  std::vector<PlacedPin> pins;
+  for (const json& pin : from) pins.push_back({pin.at(0), pin.at(1), pin.at(2)});
+  return pins;
 }
 
 DataPlane data_plane_from(const std::string& text) {
@@ -63,6 +71,8 @@ Vector vector_from(const json& from) {
   for (const auto& [number, backend] : from.at("tables").at("backends").items()) {
     vector.tables.backends.push_back(backend_from(number, backend));
   }
+  vector.tables.tick = from.at("tables").at("tick");
+  vector.tables.pins = pins_from(from.at("tables").at("pins"));
   vector.packet = from_hex(from.at("packet").get<std::string>());
   vector.verdict = verdict_of(from.at("verdict"));
   if (!from.at("out").is_null()) vector.out = from_hex(from.at("out").get<std::string>());
@@ -73,6 +83,9 @@ Vector vector_from(const json& from) {
   vector.conditions.data_plane = data_plane_from(from.at("plane"));
   vector.conditions.transmit_full = from.at("transmit") == "full";
   vector.conditions.echo = from.at("echo") == "empty" ? EchoBucket::empty : EchoBucket::full;
+  if (!from.at("bucket").is_null()) vector.pin_bucket = from.at("bucket");
+  vector.pins = pins_from(from.at("pins"));
+  vector.pins_refused = from.at("refused");
   vector.only = from.at("only").get<std::vector<std::string>>();
   return vector;
 }

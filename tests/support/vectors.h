@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Vector {
   bool new_connection = false;  ///< counted as a SYN
   int dropped_of = -1;          ///< number of the service that it is counted as lost for
   Conditions conditions;
+  std::optional<uint32_t> pin_bucket;  ///< of the connection; none where slots are settled
+  std::vector<PlacedPin> pins;         ///< that stand there afterwards
+  uint64_t pins_refused = 0;
   std::vector<std::string> only;  ///< executors that can show it; empty: all
 
   bool is_for(const std::string& executor) const;

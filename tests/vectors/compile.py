@@ -4,10 +4,11 @@
 
 Usage: compile.py VECTORS.yaml OUT.json
 
-A file has `let` (names for its expressions), `tables` (by name; the first is the default) and `vectors`.
+A file has `let` (names for its expressions), `tables` (by name; the first is the default), `each` (what every
+vector has that does not say otherwise) and `vectors`, or `groups` of them by name, each with such an `each` of its own.
 
   tables:  services: [{vip, port (0: all), protocol, hash, slots, ring, tombstones}]
-           backends: {number: {address, mac, mode, state, interface, mtu, outer_source}}
+           backends: {number: {address, mac, mode, state, interface, mtu, outer_source, down}}
            ring: backend numbers, repeated over all slots. tombstones: places taken before the service's own.
   vectors: name, packet, verdict; where they matter
            with:     the name of the tables
@@ -20,9 +21,21 @@ A file has `let` (names for its expressions), `tables` (by name; the first is th
            transmit: full: the transmit ring takes no packet
            echo:     empty: as many replies to echo requests were sent as may be
            only:     the executors that can show it, where not all can
+           where slots move
+           slot:     the state of all slots of the packet's service, instead of its ring: [current, draining], [current,
+                     LOOK], [current, HOLD], or one number: settled. `backend` then says where the packet goes
+           tick:     the tables' (100)
+           down:     backends that are down
+           before:   pins that stand in the table
+           pins:     those that stand there afterwards, each in its word, and no other; left out: none
+           refused:  pins for which the packet found no word (0)
+           connection: the message that pins know the connection by, where that is not `flow`
 
-`packet`, `out` and the values of `let` are Python expressions over scapy: lengths and checksums that are not
-written out are scapy's. The hash is computed here a second time, from the paper.
+`packet`, `out`, `before`, `pins` and the values of `let` are Python expressions over scapy: lengths and checksums that
+are not written out are scapy's. The hash, and a pin's word and bucket, are computed here a second time, the hash from
+the paper. pin(STATE, age in ticks, backend) is a pin of the packet's connection in the first word of its bucket;
+at=, slot= and tag= say otherwise, the last two as what to exclusive-or its own with. strangers(WORDS) are open pins of
+other connections.
 """
 import json
 import os
@@ -39,10 +52,14 @@ from scapy import all as scapy  # noqa: E402
 INTERFACE = 1  # frames come in here
 MAC, ROUTER = "02:00:00:00:00:fe", "02:00:00:00:00:01"
 KEY = bytes(range(16))  # every service's secret
-DEFAULT_BACKEND = {"state": "ready", "interface": INTERFACE, "mtu": 1500, "outer_source": None}
-DEFAULT_SERVICE = {"hash": "five-tuple", "slots": 16, "ring": [1], "tombstones": 0}
+DEFAULT_BACKEND = {"state": "ready", "interface": INTERFACE, "mtu": 1500, "outer_source": None, "down": False}
+DEFAULT_SERVICE = {"hash": "five-tuple", "slots": 16, "ring": [1], "draining": [], "tombstones": 0}
 DROPPED_OF_A_SERVICE = {"no_backend", "unresolved", "other_interface", "ttl_expired", "over_mtu", "no_room",
                         "transmit_full"}
+DRAINING = {"LOOK": 0xffff, "HOLD": 0xfffe}
+PIN_STATES = {"TENTATIVE": 0, "HALF_OPEN": 1, "OPEN": 2, "CLOSING": 3}
+PIN_BUCKETS = 1 << 20
+ABOUT_PINS = {"slot", "tick", "down", "before", "pins", "refused", "connection"}
 
 
 def wire(address):
@@ -90,6 +107,26 @@ def is_new_connection(packet):
     return packet["TCP"].flags & 0x12 == 0x02
 
 
+class Pins:
+    """The names by which a vector speaks of pins: pin word = slot 22, tag 18, age 6, state 2, backend 16."""
+
+    def __init__(self, slot, connection_hash):
+        self.slot, self.hash = slot, connection_hash
+        self.bucket = (connection_hash >> 22) % PIN_BUCKETS
+
+    def pin(self, state, age, backend, at=0, slot=0, tag=0):
+        """(bucket, word of the bucket, pin); bucket and tag are of other bits of the hash than the slot."""
+        own_tag = self.hash >> 42 & (1 << 18) - 1
+        pin = (self.slot ^ slot) << 42 | (own_tag ^ tag) << 24 | age % 64 << 18 | state << 16 | backend
+        return [(self.bucket, at, pin)]
+
+    def strangers(self, *words):
+        return [self.pin(PIN_STATES["OPEN"], 100, 2, at=word, tag=word + 1)[0] for word in words]
+
+    def names(self):
+        return PIN_STATES | {"pin": self.pin, "strangers": self.strangers}
+
+
 class File:
     def __init__(self, path):
         with open(path) as file:
@@ -106,23 +143,36 @@ class File:
     def fill_in(tables):
         backends = tables.get("backends", {})
         return {"services": [DEFAULT_SERVICE | service for service in tables["services"]],
-                "backends": {number: DEFAULT_BACKEND | backend for number, backend in backends.items()}}
+                "backends": {number: DEFAULT_BACKEND | backend for number, backend in backends.items()},
+                "tick": 0, "pins": []}
 
     def evaluate(self, expression, **names):
         return eval(expression, self.scope | names)  # the project's own files
 
+    def given(self):
+        """All vectors as they are written, with what `each` adds."""
+        groups = self.content.get("groups", {"": self.content})
+        for group, content in groups.items():
+            for vector in content["vectors"]:
+                every = self.content.get("each", {}) | content.get("each", {})
+                yield every | vector | {"name": "_".join(filter(None, (group, vector["name"])))}
+
     def vector(self, given):
         unknown = set(given) - {"name", "why", "with", "packet", "verdict", "flow", "backend", "service", "out",
-                                "headroom", "plane", "transmit", "echo", "only"}
+                                "headroom", "plane", "transmit", "echo", "only"} - ABOUT_PINS
         assert not unknown, f"{given['name']}: unknown keys {unknown}"
         tables = self.tables[given.get("with", next(iter(self.tables)))]
         service = given.get("service", 0)
         packet = self.evaluate(given["packet"])
         names, backend = {}, given.get("backend", 0)
         if "flow" in given:
-            names, backend = self.land(given["flow"], tables["services"][service])
+            names, landed = self.land(given["flow"], tables["services"][service])
+            backend = given.get("backend", 0 if "slot" in given else landed)
         elif "out" in given and not backend and given["verdict"] != "echo_replied":
             (backend,) = set(tables["services"][service]["ring"])
+        pins, bucket = [], None
+        if ABOUT_PINS & set(given):
+            tables, pins, bucket = self.moving(given, tables, service, names)
         names["to"] = lambda: scapy.Ether(dst=tables["backends"][backend]["mac"], src=MAC)
         out = to_frame(self.evaluate(given["out"], **names)).hex() if "out" in given else None
         verdict = given["verdict"]
@@ -134,6 +184,7 @@ class File:
                 "dropped_of": service if verdict in DROPPED_OF_A_SERVICE else -1,
                 "headroom": given.get("headroom", 128), "plane": given.get("plane", "absent"),
                 "transmit": given.get("transmit", "free"), "echo": given.get("echo", "full"),
+                "pins": pins, "bucket": bucket, "refused": given.get("refused", 0),
                 "only": given.get("only", [])}
 
     def land(self, flow, service):
@@ -142,11 +193,26 @@ class File:
         backend = service["ring"][slot % len(service["ring"])]
         return {"slot": slot, "hash_value": hash_value, "backend": backend}, backend
 
+    def moving(self, given, tables, number, names):
+        """The tables with what the vector says of slots, tick and pins; the pins afterwards; and their bucket."""
+        services = tables["services"]
+        base = sum(service["slots"] for service in services[:number])
+        connection = self.evaluate(given.get("connection", given["flow"]))
+        pins = Pins(base + names["slot"], siphash13(KEY, connection))
+        state = given["slot"]
+        current, draining = state if isinstance(state, list) else (state, state)
+        service = services[number] | {"ring": [current], "draining": [DRAINING.get(draining, draining)]}
+        backends = {number: backend | {"down": number in given.get("down", [])}
+                    for number, backend in tables["backends"].items()}
+        return ({"services": services[:number] + [service] + services[number + 1:], "backends": backends,
+                 "tick": given.get("tick", 100), "pins": self.evaluate(given.get("before", "[]"), **pins.names())},
+                sorted(self.evaluate(given.get("pins", "[]"), **pins.names())), pins.bucket)
+
 
 def main():
     file = File(sys.argv[1])
     vectors = []
-    for given in file.content["vectors"]:
+    for given in file.given():
         try:
             vectors.append(file.vector(given))
         except Exception as error:
