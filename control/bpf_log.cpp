@@ -11,7 +11,7 @@
 namespace belka {
 namespace {
 
-constexpr size_t kKeptBytes = 64u << 10;
+constexpr size_t kKeptBytes = 4u << 10;  // the end of it says what was wrong
 thread_local std::string kept;
 
 __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const char* format,

@@ -63,9 +63,11 @@ class Unlinker {
     } else {
       drain(service);
     }
-    if (service.draining) return;
+    const size_t words = change_.slots.size() - words_before;
+    if (service.draining && words == 0) return;
     PlanService plan = compare_services(&service, nullptr);
-    plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
+    plan.words = static_cast<uint32_t>(words);
+    plan.repair = service.draining;  // the publisher was killed before it was done
     if (terms_.pace != Pace::hard && is_replaced(service))
       plan.breaks = "its VIP and port go to another service, which";
     note_plan(std::move(plan), change_.plan);

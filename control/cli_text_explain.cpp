@@ -52,6 +52,14 @@ std::string verdict_text(const json& verdict) {
                      verdict.at("assumed").get<bool>() ? ", once its next hop is found" : "");
 }
 
+// Of a slot that is not settled.
+std::string moving_text(const json& slot) {
+  if (!slot.contains("state")) return "";
+  const json& pin = slot.at("pin");
+  return fmt::format(", {}, {}", word(slot, "state"),
+                     pin.is_null() ? "no pin" : "pinned to backend " + pin.dump());
+}
+
 }  // namespace
 
 std::string explain_text(const json& answer) {
@@ -61,8 +69,8 @@ std::string explain_text(const json& answer) {
   text += stage("service", service.is_null() ? "none" : service_text(service));
   if (!service.is_null()) {
     text += stage("hash", word(answer, "hash"));
-    text += stage("slot", fmt::format("{} of {}", number(answer.at("slot"), "number"),
-                                      number(service, "slots")));
+    text += stage("slot", fmt::format("{} of {}{}", number(answer.at("slot"), "number"),
+                                      number(service, "slots"), moving_text(answer.at("slot"))));
     text += stage("rank", number(answer, "rank"));
     const json &pool = answer.at("pool"), &backend = answer.at("backend");
     text += stage("pool", pool.is_null() ? "none" : pool_text(pool));

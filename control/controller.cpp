@@ -86,6 +86,21 @@ json plan_body(const Plan& plan, uint64_t generation) {
 
 }  // namespace
 
+std::vector<std::string> not_done_yet(const Config& config) {
+  const auto asks = [](const PoolConfig& pool) {
+    return pool.fallback != default_fallback(pool.name) || pool.min_healthy_percent != 0;
+  };
+  std::vector<std::string> sentences;
+  for (const ServiceConfig& service : config.services) {
+    if (!service.health && std::none_of(service.pools.begin(), service.pools.end(), asks)) continue;
+    sentences.push_back(
+        fmt::format("service {}: found health, fallback or min_healthy, and this version checks no "
+                    "backend yet; leave them out",
+                    service.name));
+  }
+  return sentences;
+}
+
 Controller::Controller(Tables& tables, Publisher& publisher, StatusSource& source,
                        std::function<void(const Config&)> persist)
     : tables_(tables), publisher_(publisher), source_(source), persist_(std::move(persist)) {
@@ -111,6 +126,8 @@ void Controller::count_anew(const Config& before, const Config& after) {
 // With the lock held.
 Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
   const Config before = publisher_.in_force();
+  if (auto sentences = not_done_yet(wanted); !sentences.empty())
+    return refuse(Fault::conflict, std::move(sentences));
   if (wanted.tick_ms != before.tick_ms)
     return refuse(Fault::conflict, {tick_fault(before, wanted)});
   const Plan plan = publisher_.plan(wanted, request.pace);
@@ -149,6 +166,8 @@ Answer Controller::plan(std::string_view yaml, std::string_view file_name) const
   const std::lock_guard lock(mutex_);
   Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
   if (!wanted.config) return std::move(wanted.refusal);
+  if (auto sentences = not_done_yet(*wanted.config); !sentences.empty())
+    return refuse(Fault::conflict, std::move(sentences));
   const Plan plan = publisher_.plan(*wanted.config);
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   return accept(plan_body(plan, publisher_.generation()));

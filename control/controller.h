@@ -64,6 +64,9 @@ struct Answer {
   nlohmann::json body;              // then the answer
 };
 
+// What a configuration asks for and this belkad cannot do: a sentence for each service.
+std::vector<std::string> not_done_yet(const Config& config);
+
 // How a change is made.
 struct ChangeRequest {
   Pace pace = Pace::now;

@@ -192,6 +192,7 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
 
 void Daemon::begin(const Start& start) {
   spdlog::info("{}", start.why);
+  for (const std::string& sentence : not_done_yet(start.config)) throw Error(sentence);
   seed_file_ = start.config.seed_file;
   const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
   PublishHooks hooks = machine_hooks();

@@ -108,6 +108,30 @@ json verdict_json(enum verdict verdict, bool assumed) {
           {"assumed", assumed}};
 }
 
+std::string state_of(uint32_t word) {
+  if (slot_is_opening(word)) return fmt::format("opening, from backend {}", slot_draining(word));
+  return slot_draining(word) == SLOT_HOLD ? "held: about to change" : "looking for pins";
+}
+
+// The backend of this packet by its slot, and in one that moves by its connection's pin. Nothing is
+// stored: the pin that a packet would leave is not left.
+uint16_t backend_of(const struct tables& tables, const struct packet& packet,
+                    const struct choice& choice, uint64_t hash, json& slot_json) {
+  const uint32_t slot = slot_index(&choice, hash);
+  const uint32_t word = slot_word(&tables, slot);
+  if (slot_is_settled(word)) return slot_current(word);
+  const uint64_t own_hash = connection_hash(&choice, &packet, hash);
+  uint64_t* at = nullptr;
+  const uint64_t pin =
+      pin_find(pins_at(&tables, pin_bucket_of(own_hash)), pin_identity(slot, own_hash), &at);
+  slot_json["state"] = state_of(word);
+  slot_json["pin"] = pin == 0 ? json(nullptr) : json(pin_backend(pin));
+  const bool is_new = packet_is_new_connection(&packet) != 0;
+  if (pin == 0) return is_new ? slot_current(word) : slot_default(word);
+  const uint64_t next = pin_after(pin, &packet, word, tick_now(&tables));
+  return next == 0 ? slot_current(word) : pin_backend(next);
+}
+
 // From the slot to the verdict: what a packet with a service goes through.
 void explain_split(const struct tables& tables, const struct packet& packet,
                    const struct choice& choice, NextHops next_hops, json& answer) {
@@ -116,8 +140,8 @@ void explain_split(const struct tables& tables, const struct packet& packet,
   const uint64_t hash = hash_flow(&choice, &packet);
   answer["hash"] = fmt::format("{:#018x}", hash);
   const uint32_t slot = slot_index(&choice, hash);
-  const uint16_t number = slot_current(slot_word(&tables, slot));
   answer["slot"] = {{"number", slot - choice.slot_base}, {"index", slot}};
+  const uint16_t number = backend_of(tables, packet, choice, hash, answer["slot"]);
   answer["rank"] = rank_of(choice, slot - choice.slot_base);
   struct backend backend = *backend_at(&tables, number);
   if (number != 0) {

@@ -170,7 +170,7 @@ void PinnedMaps::create(const std::string& pins) {
   const int error = belka_bpf::load(skeleton.get());
   if (error != 0) {
     log_bpf_messages();
-    throw Error(fmt::format("the kernel refused the tables: {}; they need {} MB and kernel 5.10",
+    throw Error(fmt::format("the kernel refused the tables: {}; they need {} MB and kernel 5.12",
                             std::strerror(-error), (rows * sizeof(counters) >> 20) + 32));
   }
   std::vector<int> numbers;

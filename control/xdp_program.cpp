@@ -82,10 +82,10 @@ XdpProgram::XdpProgram(const PinnedMaps& maps, uint32_t ifindex, uint32_t place,
   const int error = belka_bpf::load(skeleton_.get());
   if (error == 0) return;
   log_bpf_messages();
-  throw Error(
-      fmt::format("the kernel refused the XDP program ({}): it needs kernel 5.10 or newer; "
-                  "its reason is above",
-                  std::strerror(-error)));
+  throw Error(fmt::format(
+      "the kernel refused the XDP program ({}): it needs kernel 5.12 or newer with BTF; "
+      "its reason is above",
+      std::strerror(-error)));
 }
 
 int XdpProgram::fd() const { return bpf_program__fd(skeleton_->progs.xsk_def_prog); }

@@ -19,7 +19,9 @@ start_with() { # STRACE-FLAG...: until it ended, or is ready; $STATUS is its exi
   background splitter strace -qq -D -f -o "$WORK/trace" -e trace=bpf "$@" "$BELKA_BUILD/belkad" \
     $(belkad_flags) --interface=eth0 --config="$WORK/web.yaml" 2>"$WORK/belkad.log"
   BELKAD_PID=$LAST_PID
-  wait_for 20 "belkad to start or to end" belkad_started
+  # Where BTF cannot be loaded the verifier proves every function at every call, and gives up after
+  # half a minute.
+  wait_for 120 "belkad to start or to end" belkad_started
   STATUS=ready
   belkad_is_ready && return
   STATUS=0
