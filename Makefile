@@ -12,6 +12,7 @@ Other targets:
   make           build belkad, belkactl, belka-dataplane and belka.bpf.o in build/release
   make setup     only install what is missing, from Debian's packages
   make unit      unit tests of the pure parts
+  make model     the random model of slots and pins
   make planes    vectors, captures and the differential test, in both planes
   make e2e       end to end in network namespaces (root)
   make asan      unit tests and vectors under AddressSanitizer and UBSan
@@ -91,6 +92,7 @@ FUZZED := $(wildcard control/config*.cpp control/split_*.cpp control/address.cpp
 DATAPLANE := $(filter-out $(MAINS) dataplane/tables.cpp,$(call sources,dataplane))
 SUPPORT := $(call sources,tests/support)
 UNIT := $(call sources,tests/unit)
+MODEL := $(call sources,tests/model)
 PLANES := $(call sources,tests/planes)
 BENCH := $(call sources,tests/bench)
 FUZZ := $(wildcard tests/fuzz/*.cpp)
@@ -103,10 +105,10 @@ E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp))
 VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
-TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(PLANES),$(OUT)/plane_tests)
+TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(filter release,$(VARIANT)),$(if $(MODEL),$(OUT)/model_tests)) $(if $(PLANES),$(OUT)/plane_tests)
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(FUZZ))
 
-.PHONY: all test unit planes e2e demo bench lint format fuzz asan soak clean setup help
+.PHONY: all test unit model planes e2e demo bench lint format fuzz asan soak clean setup help
 .PHONY: test-programs test-bpf e2e-tools vectors fuzzers tidy
 all: $(PROGRAMS) $(BPF)
 	@:
@@ -130,7 +132,7 @@ clean:
 
 # Each step is a make of its own: the packages must be there before the next one looks for them, and two of
 # these targets in one call must not build the same object at once.
-STEPS := setup test unit planes e2e demo bench lint format fuzz asan soak clean
+STEPS := setup test unit model planes e2e demo bench lint format fuzz asan soak clean
 ifneq ($(filter $(STEPS),$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
@@ -144,11 +146,15 @@ test:
 	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
 	@$(MAKE) VARIANT=address test-programs
 	@$(MAKE) VARIANT=release fuzzers
-	@tests/run lint unit planes asan fuzz e2e
+	@tests/run lint unit model planes asan fuzz e2e
 
 unit:
 	@$(MAKE) VARIANT=release $(BUILD)/release/unit_tests
 	@tests/run unit
+
+model:
+	@$(MAKE) VARIANT=release $(BUILD)/release/model_tests
+	@tests/run model
 
 planes:
 	@$(MAKE) VARIANT=release all test-programs test-bpf vectors
@@ -169,7 +175,7 @@ fuzz:
 
 soak:
 	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors fuzzers
-	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit planes fuzz e2e
+	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit model planes fuzz e2e
 
 bench:
 	@$(MAKE) VARIANT=release all test-bpf $(BUILD)/release/bench
@@ -241,6 +247,10 @@ $(OUT)/belka-dataplane: $(OUT)/dataplane/main.o $(OUT)/libdataplane.a $(OUT)/lib
 $(OUT)/unit_tests: $(call objects,$(UNIT)) $(OUT)/libsupport.a $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lgtest_main -lgmock -lgtest $(LIBS) -o $@
+
+$(OUT)/model_tests: $(call objects,$(MODEL)) $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) -lgtest_main -lgtest $(LIBS) -o $@
 
 $(OUT)/plane_tests: $(call objects,$(PLANES)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
 	$(link)

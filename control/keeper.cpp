@@ -22,16 +22,17 @@ uint64_t load(const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_REL
 
 }  // namespace
 
-Keeper::Keeper(const TableView& tables, Stores& stores)
+Keeper::Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach)
     : tables_(tables),
       stores_(stores),
-      idle_ticks_(SLOTS / SLOTS_PER_LINE, kMaxIdleTicks),
-      stored_(SLOTS, static_cast<uint16_t>(tables.node->tick)),
-      elsewhere_(SLOTS),
-      released_(SLOTS),
+      reach_(reach),
+      idle_ticks_(reach.slots / SLOTS_PER_LINE, kMaxIdleTicks),
+      stored_(reach.slots, static_cast<uint16_t>(tables.node->tick)),
+      elsewhere_(reach.slots),
+      released_(reach.slots),
       named_(BACKENDS),
       pinned_(BACKENDS) {
-  for (uint32_t slot = 0; slot < SLOTS; ++slot) {
+  for (uint32_t slot = 0; slot < reach_.slots; ++slot) {
     if (word_of(slot) == 0) continue;
     count_named(word_of(slot), true);
     if (!slot_is_settled(word_of(slot))) moving_.push_back(slot);
@@ -105,7 +106,7 @@ void Keeper::sweep_pin(uint64_t& place) {
 }
 
 void Keeper::sweep_pins() {
-  for (size_t bucket = 0; bucket < PIN_BUCKETS; ++bucket)
+  for (size_t bucket = 0; bucket < reach_.pin_buckets; ++bucket)
     for (uint64_t& place : tables_.pins[bucket].pin)
       if (load(place) != 0) sweep_pin(place);
 }
@@ -124,10 +125,12 @@ uint64_t Keeper::pinning() const {
   return packets;
 }
 
-// Planes count before they put a pin in, so where the counts stand still there are no new ones.
+// Planes count before they put a pin in, so where the counts stand still there are no new ones; but
+// one that was counted may be put in just behind a sweep, so the next one looks again.
 Sweep Keeper::sweep() {
   const uint64_t pinning_before = std::exchange(pinning_, pinning());
-  const bool has_pins = !swept_ || last_.pins != 0 || pinning_ != pinning_before;
+  const bool were_made = std::exchange(may_be_made_, pinning_ != pinning_before);
+  const bool has_pins = !swept_ || last_.pins != 0 || may_be_made_ || were_made;
   last_ = {};
   for (const uint32_t slot : touched_) elsewhere_[slot] = 0;
   touched_.clear();
@@ -191,7 +194,7 @@ Sweep Keeper::tick() {
 
 void Keeper::restart_ages() {
   const uint32_t tick = tables_.node->tick;
-  for (size_t bucket = 0; bucket < PIN_BUCKETS; ++bucket) {
+  for (size_t bucket = 0; bucket < reach_.pin_buckets; ++bucket) {
     for (uint64_t& place : tables_.pins[bucket].pin) {
       uint64_t pin = load(place);
       while (pin != 0 && pin_swap(&place, pin, pin_used(pin, tick, pin_state(pin))) == 0)

@@ -20,6 +20,12 @@ struct Sweep {
   uint32_t opening = 0, looking = 0, held = 0;  // after it
 };
 
+// How far the tables are in use: all that lies beyond is empty, and stays so.
+struct KeeperReach {
+  uint32_t slots = SLOTS;  // a multiple of SLOTS_PER_LINE
+  uint32_t pin_buckets = PIN_BUCKETS;
+};
+
 // The daemon's half of slots and pins: it changes slot words, ticks, sweeps pins that nobody needs
 // any more, and settles slots. If it dies the clock stands, nothing expires, and every answer stays
 // right; a new one goes on from the tables.
@@ -31,7 +37,7 @@ struct Sweep {
 class Keeper {
  public:
   // Reads which slots move. REQUIRES: `tables` and `stores` outlive it.
-  Keeper(const TableView& tables, Stores& stores);
+  Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach = {});
 
   // Stores a slot's word, after the tick at which it began to open, if it does.
   void change(uint32_t slot, uint32_t word);
@@ -93,6 +99,7 @@ class Keeper {
 
   const TableView& tables_;
   Stores& stores_;
+  const KeeperReach reach_;
   std::vector<uint8_t> idle_ticks_;  // by line of slots
   std::vector<uint16_t> stored_;     // by slot: the tick when its word was stored, modulo 65,536
   std::vector<uint32_t> moving_;     // slots that are not settled, each once
@@ -102,6 +109,7 @@ class Keeper {
   std::vector<uint32_t> named_;      // by backend: halves of slots' words
   std::vector<bool> pinned_;         // by backend: at the last sweep
   uint64_t pinning_ = 0;             // the planes' counts when the last sweep began
+  bool may_be_made_ = false;         // pins: they stood not still before the last sweep
   bool swept_ = false;
   Sweep last_;
 };

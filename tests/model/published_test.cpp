@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real decision and the real publisher, in random scenarios, against the same oracle.
+#include "tests/model/published.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/model/print_figures.h"
+
+namespace belka::model {
+namespace {
+
+void tell(Options options, const Violation& violation) {
+  options.told = true;
+  options.told_slot = violation.slot;
+  options.told_from = violation.time - 40 * kTick;
+  Tables tables = Tables::create_private(1, 1);
+  fmt::print("seed {}: slot {}, tuple {}\n", violation.seed, violation.slot, violation.tuple);
+  Published(tables, options).run();
+}
+
+TEST(Published, NoConnectionIsLost) {
+  const uint64_t scenarios = std::getenv("BELKA_SOAK") != nullptr ? 500 : 10;
+  Figures sum;
+  for (uint64_t seed = 1; seed <= scenarios; ++seed) {
+    const Options options{.seed = seed, .packets = 100'000};
+    Tables tables = Tables::create_private(1, 1);
+    Published scenario(tables, options);
+    scenario.run();
+    sum.add(scenario.figures());
+    if (const auto violation = scenario.first_violation()) tell(options, *violation);
+    ASSERT_EQ(sum.violations, 0u) << "seed " << seed;
+    ASSERT_EQ(scenario.rest(), "") << "seed " << seed;
+  }
+  print_figures("model, published", sum);
+}
+
+}  // namespace
+}  // namespace belka::model
