@@ -16,6 +16,7 @@ constexpr uint32_t kTentativeTicks = 1;  // of a writer that was killed
 // An opening slot stays so for the idle time, a tick for rounding, and one for planes that still
 // hold the word before.
 constexpr uint32_t kOpenTicks = 2;
+constexpr uint32_t kLateTicks = 2;
 constexpr uint8_t kManyPins = 255;
 
 uint64_t load(const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
@@ -126,11 +127,13 @@ uint64_t Keeper::pinning() const {
 }
 
 // Planes count before they put a pin in, so where the counts stand still there are no new ones; but
-// one that was counted may be put in just behind a sweep, so the next one looks again.
+// one that was counted may be put in just behind a sweep, up to a tick later, so sweeps look for
+// two ticks more. (What comes later still, its plane takes out again.)
 Sweep Keeper::sweep() {
   const uint64_t pinning_before = std::exchange(pinning_, pinning());
-  const bool were_made = std::exchange(may_be_made_, pinning_ != pinning_before);
-  const bool has_pins = !swept_ || last_.pins != 0 || may_be_made_ || were_made;
+  if (pinning_ != pinning_before) grown_tick_ = tables_.node->tick;
+  const bool may_be_made = tables_.node->tick - grown_tick_ <= kLateTicks;
+  const bool has_pins = !swept_ || last_.pins != 0 || may_be_made;
   last_ = {};
   for (const uint32_t slot : touched_) elsewhere_[slot] = 0;
   touched_.clear();

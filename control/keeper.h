@@ -109,7 +109,7 @@ class Keeper {
   std::vector<uint32_t> named_;      // by backend: halves of slots' words
   std::vector<bool> pinned_;         // by backend: at the last sweep
   uint64_t pinning_ = 0;             // the planes' counts when the last sweep began
-  bool may_be_made_ = false;         // pins: they stood not still before the last sweep
+  uint32_t grown_tick_ = 0;          // when they last had grown
   bool swept_ = false;
   Sweep last_;
 };
