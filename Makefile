@@ -88,7 +88,7 @@ MAINS := control/belkad.cpp control/belkactl.cpp dataplane/main.cpp
 CONTROL := $(filter-out $(MAINS),$(call sources,control)) $(wildcard dataplane/tables.cpp)
 # What the fuzzers reach of it: the fuzz variant builds no more than that.
 FUZZED := $(wildcard control/config*.cpp control/split_*.cpp control/address.cpp control/quote.cpp \
-  control/shares.cpp dataplane/tables.cpp)
+  control/shares.cpp control/health_answer.cpp dataplane/tables.cpp)
 DATAPLANE := $(filter-out $(MAINS) dataplane/tables.cpp,$(call sources,dataplane))
 SUPPORT := $(call sources,tests/support)
 UNIT := $(call sources,tests/unit)

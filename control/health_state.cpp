@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/health_state.h"
+
+#include "control/multiply_high.h"
+
+namespace belka {
+namespace {
+
+constexpr uint64_t kNsPerMs = 1'000'000;
+
+// 2^64 divided by the golden ratio: its multiples by consecutive numbers, cut to 64 bits, are as
+// even as any (Knuth, "The Art of Computer Programming", volume 3, section 6.4).
+constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
+
+}  // namespace
+
+bool HealthState::note(bool passed, const HealthConfig& config) {
+  failed_in_row = passed ? 0 : failed_in_row + 1;
+  passed_in_row = passed ? passed_in_row + 1 : 0;
+  const bool changes = up ? failed_in_row >= config.fall : passed_in_row >= config.rise;
+  if (changes) up = !up;
+  return changes;
+}
+
+uint64_t next_check_ns(uint64_t planned_ns, uint32_t every_ms, uint64_t now_ns) {
+  const uint64_t every_ns = every_ms * kNsPerMs;
+  const uint64_t next_ns = planned_ns + every_ns;
+  if (next_ns + every_ns > now_ns) return next_ns;
+  return now_ns + every_ns - (now_ns - planned_ns) % every_ns;
+}
+
+uint64_t first_check_ns(uint32_t id, uint32_t every_ms, uint64_t now_ns) {
+  return now_ns + multiply_high(id * kGolden, every_ms * kNsPerMs);
+}
+
+}  // namespace belka
