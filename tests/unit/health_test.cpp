@@ -1,108 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of real servers on loopback. No time is asserted: where a check is not to time out, it has
-// twenty seconds.
+// Checks of real servers on loopback. No time is asserted.
 #include "control/health.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
-#include "tests/unit/health_servers.h"
+#include "tests/unit/health_fixture.h"
 
 namespace belka {
 namespace {
-
-using Kind = HealthConfig::Kind;
-using Way = LoopbackServer::Way;
-
-constexpr uint32_t kPatienceMs = 20'000;
-
-HealthConfig tcp_check(uint32_t timeout_ms = kPatienceMs) {
-  return {.every_ms = 100, .timeout_ms = timeout_ms};
-}
-
-HealthConfig http_check(uint16_t status = 0, const std::string& body = "",
-                        uint32_t timeout_ms = kPatienceMs) {
-  HealthConfig config = tcp_check(timeout_ms);
-  config.kind = Kind::http;
-  config.path = "/healthz";
-  config.status = status;
-  config.body = body;
-  return config;
-}
-
-HealthTarget target(uint32_t id, const LoopbackPort& port, const HealthConfig& config,
-                    const std::string& address = "127.0.0.1") {
-  return {.id = id, .address = *Address::parse(address), .config = config, .port = port.number()};
-}
-
-class HealthCheckerTest : public ::testing::Test {
- protected:
-  // Runs the loop until `done`, at most two minutes.
-  testing::AssertionResult run_until(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(2);
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > end)
-        return testing::AssertionFailure() << "not within two minutes";
-      pollfd event{checker_.fd(), POLLIN, 0};
-      poll(&event, 1, 1000);
-      ++calls_;
-      for (HealthChange& change : checker_.handle_events()) changes_.push_back(std::move(change));
-    }
-    return testing::AssertionSuccess();
-  }
-
-  testing::AssertionResult run_until_change() {
-    return run_until([this] { return !changes_.empty(); });
-  }
-
-  uint64_t checks() const { return checker_.counts().passed + checker_.counts().failed; }
-
-  // Why the first target goes down.
-  std::string reason_of(const HealthTarget& wanted) {
-    checker_.set_targets({wanted});
-    EXPECT_TRUE(run_until_change());
-    if (changes_.size() != 1 || changes_[0].id != wanted.id || changes_[0].up) return "no fall";
-    EXPECT_EQ(checker_.counts().passed, 0u);
-    EXPECT_EQ(checker_.counts().failed, wanted.config.fall);
-    const auto view = checker_.view(wanted.id);
-    EXPECT_FALSE(view->up);
-    EXPECT_EQ(view->failed_in_row, wanted.config.fall);
-    EXPECT_EQ(view->last_reason, changes_[0].reason);
-    return changes_[0].reason;
-  }
-
-  // Passes some checks and stays up.
-  void expect_up(const HealthTarget& wanted) {
-    checker_.set_targets({wanted});
-    EXPECT_TRUE(run_until([this] { return checks() >= 5; }));
-    EXPECT_EQ(checker_.counts().failed, 0u) << checker_.view(wanted.id)->last_reason;
-    EXPECT_TRUE(changes_.empty());
-    EXPECT_TRUE(checker_.view(wanted.id)->up);
-    EXPECT_GE(checker_.view(wanted.id)->passed_in_row, 5u);
-    EXPECT_EQ(checker_.view(wanted.id)->last_reason, "");
-    EXPECT_GT(checker_.view(wanted.id)->last_ns, 0u);
-  }
-
-  // Nothing is checked more often than it should be, whatever was left of targets that are gone.
-  void expect_checks_at_their_time(uint32_t targets, uint32_t each) {
-    using Clock = std::chrono::steady_clock;
-    const uint64_t before = checks();
-    const auto begin = Clock::now();
-    ASSERT_TRUE(run_until([&] { return checks() >= before + uint64_t{targets} * each; }));
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-    EXPECT_LE(checks() - before, targets * (static_cast<uint64_t>(ms.count()) / 100 + 2));
-  }
-
-  HealthChecker checker_;
-  std::vector<HealthChange> changes_;
-  uint64_t calls_ = 0;  // of handle_events
-};
 
 TEST_F(HealthCheckerTest, APortThatRefusesFalls) {
   const LoopbackPort port;
@@ -300,77 +210,6 @@ TEST_F(HealthCheckerTest, TargetsMayGoAtAnyTime) {
   }
   EXPECT_TRUE(run_until([&] { return descriptors() == before; }));  // the server closes its own
   EXPECT_EQ(checks(), 0u);
-}
-
-class HealthSockets : public ::testing::Test {
- protected:
-  static long descriptors() {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
-  }
-};
-
-TEST_F(HealthSockets, AreNoMoreThanTheirLimit) {
-  LoopbackPort port;
-  port.begin_to_listen();  // the kernel accepts, nobody answers
-  HealthChecker checker(8);
-  std::vector<HealthTarget> targets;
-  for (uint32_t id = 0; id < 50; ++id) targets.push_back(target(id, port, http_check(0, "", 50)));
-  const long before = descriptors();
-  checker.set_targets(targets);
-  long most = 0;
-  for (int i = 0; i < 20'000 && checker.counts().failed < 200; ++i) {
-    pollfd event{checker.fd(), POLLIN, 0};
-    poll(&event, 1, 100);
-    checker.handle_events();
-    most = std::max(most, descriptors() - before);
-  }
-  EXPECT_GE(checker.counts().failed, 200u);
-  EXPECT_EQ(most, 8);
-  for (uint32_t id = 0; id < 50; ++id) EXPECT_GT(checker.view(id)->last_ns, 0u) << id;
-}
-
-TEST_F(HealthSockets, ThatCannotBeHadSayNothingOfTheBackend) {
-  LoopbackPort port;
-  port.begin_to_listen();
-  HealthChecker checker;
-  HealthConfig config = tcp_check();
-  config.fall = 1;
-  checker.set_targets({target(1, port, config), target(2, port, config)});
-  rlimit limit{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-  const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  size_t changes = 0;
-  for (int i = 0; i < 1'000 && checker.counts().postponed < 5; ++i) {
-    usleep(10'000);
-    changes += checker.handle_events().size();
-  }
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  EXPECT_GE(checker.counts().postponed, 5u);
-  EXPECT_EQ(checker.counts().failed + checker.counts().passed, 0u);
-  for (int i = 0; i < 1'000 && checker.counts().passed < 4; ++i) {
-    usleep(10'000);
-    changes += checker.handle_events().size();
-  }
-  EXPECT_GE(checker.counts().passed, 4u);
-  EXPECT_EQ(changes, 0u);
-}
-
-TEST_F(HealthSockets, AreOpenedInBoundedSteps) {
-  LoopbackPort port;
-  port.begin_to_listen();
-  HealthChecker checker;
-  std::vector<HealthTarget> targets;
-  for (uint32_t id = 0; id < 1'000; ++id) targets.push_back(target(id, port, http_check()));
-  checker.set_targets(targets);
-  usleep(200'000);  // all are due
-  const long before = descriptors();
-  for (int call = 1; call <= 3; ++call) {
-    pollfd event{checker.fd(), POLLIN, 0};
-    ASSERT_EQ(poll(&event, 1, 10'000), 1);
-    checker.handle_events();
-    EXPECT_EQ(descriptors() - before, call * 128);
-  }
 }
 
 // A daemon that was stopped or busy for longer than the timeout finds its checks too old.
