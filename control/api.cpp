@@ -130,6 +130,15 @@ Answer split(Controller& controller, const Request& request) {
   return controller.split(request.http.matches[1].str(), words, *change);
 }
 
+Answer set_backend(Controller& controller, const Request& request) {
+  const auto change = change_request(request);
+  if (!change) return refuse_change();
+  const std::string address = request.http.matches[1].str();
+  const std::string verb = request.http.matches[2].str();
+  const std::string service = param(request, "service");
+  return controller.set_backend({address, verb, service, change->pace});
+}
+
 Answer explain(Controller& controller, const Request& request) {
   if (!request.http.has_param("flow")) {
     return refuse(Fault::invalid,
@@ -155,6 +164,8 @@ const std::vector<Endpoint>& endpoints() {
       {"POST", "/v1/services/([^/]+)/split", "/v1/services/NAME/split", split},
       {"POST", "/v1/services/([^/]+)/drain-limit", "/v1/services/NAME/drain-limit?limit_ms=N",
        drain_limit},
+      {"POST", "/v1/backends/([^/]+)/(drain|undrain|disable)",
+       "/v1/backends/ADDRESS/drain|undrain|disable?service=NAME", set_backend},
       {"POST", "/v1/services/([^/]+)/release", "/v1/services/NAME/release",
        [](C& c, const R& r) { return c.release(r.http.matches[1].str()); }},
   };

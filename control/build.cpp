@@ -22,6 +22,18 @@ RingPool ring_pool(const PoolConfig& pool, uint32_t slots) {
   return ring_pool;
 }
 
+uint8_t answered_by(uint8_t fallback) {
+  constexpr uint8_t kProdPool = 0;
+  if (fallback == POOL_PROD) return kProdPool;
+  return fallback == POOL_REFUSE ? kNobody : kOwnRing;
+}
+
+void stand_in(const PoolStanding& standing, RingPool& pool) {
+  pool.answered_by = answered_by(standing.fallback);
+  for (size_t i = 0; i < pool.backends.size(); ++i)
+    if (!standing.serves[i]) pool.backends[i].weight = 0;
+}
+
 bool is_empty_pool(const PoolConfig& pool) {
   for (const BackendConfig& backend : pool.backends)
     if (backend.weight != 0) return false;
@@ -30,7 +42,14 @@ bool is_empty_pool(const PoolConfig& pool) {
 
 }  // namespace
 
-ServiceRing build_service_ring(const ServiceConfig& service, const Seed& seed) {
+std::vector<uint32_t> ServiceRing::slots_in_force() const {
+  std::vector<uint32_t> slots(pools.size());
+  for (const uint8_t pool : ring.pool_of_slot) ++slots[pool];
+  return slots;
+}
+
+ServiceRing build_service_ring(const ServiceConfig& service, const Seed& seed,
+                               const std::vector<PoolStanding>& standings) {
   ServiceRing built;
   const ShareSlots shares = share_slots(service.slots, shares_of(service));
   for (const ShareFault& fault : shares.faults)
@@ -48,6 +67,7 @@ ServiceRing build_service_ring(const ServiceConfig& service, const Seed& seed) {
     built.pools.push_back(ring_pool(service.pools[i], shares.slots[i]));
   }
   if (!built.faults.empty()) return built;
+  for (size_t i = 0; i < standings.size(); ++i) stand_in(standings[i], built.pools[i]);
   built.ring = build_ring(service_key(seed, service.name), service.slots, built.pools);
   return built;
 }

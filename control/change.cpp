@@ -9,6 +9,7 @@
 
 #include "control/build.h"
 #include "control/change_parts.h"
+#include "control/change_standing.h"
 #include "control/slot_change.h"
 
 namespace belka {
@@ -37,6 +38,7 @@ class Preparer {
         kept_(BACKENDS) {
     change_.wanted = wanted;
     change_.pace = terms.pace;
+    change_.keeps_hold_time = !terms.look_anew.empty() && terms.pace == Pace::now;
     change_.after = holdings;
     change_.after.services.clear();
     for (const auto& [name, service] : holdings.services)
@@ -105,28 +107,32 @@ class Preparer {
 
   void add_service(const ServiceConfig& config, const SlotRange& range) {
     const HeldService* before = held(config.name);
-    if (before != nullptr && before->whole && !before->draining && before->config == config) {
+    if (before != nullptr && before->whole && !before->draining && before->config == config &&
+        !terms_.look_anew.contains(before->number)) {
       for (const HeldBackend& backend : before->backends) kept_[backend.number] = true;
       HeldService& after = change_.after.services.emplace(config.name, *before).first->second;
       after.leaving.clear();  // unlink_unused says which of them stay
       ++change_.plan.unchanged;
       return;
     }
-    const ServiceRing ring = build_service_ring(config, seed_);
-    std::copy(ring.faults.begin(), ring.faults.end(), std::back_inserter(change_.plan.faults));
     const size_t stores_before = service_stores();
     HeldService after;
     after.config = config;
     after.ranges = {range};
     after.whole = true;
-    if (!change_.plan.faults.empty() || !number_service(before, after)) return;
+    if (!number_service(before, after)) return;
     const Numbers numbers = number_backends(before, after);
     if (!change_.plan.faults.empty()) return;
+    const ServiceStanding standing(tables_, before, after, numbers, kept_, terms_);
+    const ServiceRing ring = build_service_ring(config, seed_, standing.pools());
+    std::copy(ring.faults.begin(), ring.faults.end(), std::back_inserter(change_.plan.faults));
+    if (!ring.faults.empty()) return;
+    standing.note(change_);
     std::vector<uint32_t> slots_of(BACKENDS);
     const size_t words_before = change_.slots.size();
-    store_slots(ring, numbers, before, after, slots_of);
+    store_slots(ring, numbers, standing, before, after, slots_of);
     for (HeldBackend& backend : after.backends) backend.slots = slots_of[backend.number];
-    store_info(after, ring);
+    store_info(after, ring, standing);
     PlanService plan = compare_services(before, &after);
     plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
     count_moved(before, ring, numbers, plan);
@@ -137,7 +143,7 @@ class Preparer {
 
   size_t service_stores() const {
     return change_.infos.size() + change_.new_backends.size() + change_.backend_edits.size() +
-           change_.slots.size();
+           change_.slots.size() + change_.marks.size();
   }
 
   bool number_service(const HeldService* before, HeldService& after) {
@@ -219,38 +225,44 @@ class Preparer {
   }
 
   // The slot's next word on its way to `number`. A range that no packet reaches yet has no past.
-  uint32_t next_word(uint32_t word, uint16_t number, bool has_past, bool is_restart) const {
+  uint32_t next_word(uint32_t word, uint16_t number, bool has_past, bool goes_on) const {
     if (!has_past) return slot_settled(number);
     if (terms_.pace == Pace::hard) return slot_hard(word, number);
-    // What the last daemon held is held anew.
-    const bool goes_on = is_restart && slot_draining(word) == SLOT_HOLD;
-    return terms_.pace == Pace::gentle || goes_on ? slot_hold(word, number)
+    // What is held stays so: by the last daemon, or while it is only looked at anew.
+    const bool is_held = goes_on && slot_draining(word) == SLOT_HOLD;
+    return terms_.pace == Pace::gentle || is_held ? slot_hold(word, number)
                                                   : slot_towards(word, number);
   }
 
-  void store_slots(const ServiceRing& ring, const Numbers& numbers, const HeldService* before,
-                   const HeldService& after, std::vector<uint32_t>& slots_of) {
+  void store_slots(const ServiceRing& ring, const Numbers& numbers, const ServiceStanding& standing,
+                   const HeldService* before, const HeldService& after,
+                   std::vector<uint32_t>& slots_of) {
     const SlotRange& range = *after.range();
     const bool has_past =
         before != nullptr &&
         std::find(before->ranges.begin(), before->ranges.end(), range) != before->ranges.end();
-    const bool is_restart = before != nullptr && !before->whole;
+    const bool goes_on =
+        before != nullptr && (!before->whole || terms_.look_anew.contains(after.number));
     std::vector<HeldSlot> holds;
     for (uint32_t slot = 0; slot < range.slots; ++slot) {
       const uint16_t number = answer(ring, numbers, slot);
       ++slots_of[number];
       const uint32_t word = tables_.slots[range.base + slot];
-      const uint32_t next = next_word(word, number, has_past, is_restart);
+      const uint32_t next =
+          next_word(standing.without_down(word, number), number, has_past, goes_on);
       if (word != next) change_.slots.push_back({range.base + slot, next});
       if (slot_draining(next) == SLOT_HOLD) holds.push_back({range.base + slot, number});
     }
     if (!holds.empty()) change_.holds.emplace(after.number, std::move(holds));
   }
 
-  void store_info(const HeldService& after, const ServiceRing& ring) {
-    std::vector<uint32_t> pool_slots;
-    for (const RingPool& pool : ring.pools) pool_slots.push_back(pool.slots);
-    const InfoRecord info = info_of(after.config, after.range()->base, pool_slots);
+  void store_info(const HeldService& after, const ServiceRing& ring,
+                  const ServiceStanding& standing) {
+    const std::vector<uint32_t> slots = ring.slots_in_force();
+    std::vector<PoolInForce> pools;
+    for (size_t i = 0; i < slots.size(); ++i)
+      pools.push_back({slots[i], standing.pools()[i].fallback});
+    const InfoRecord info = info_of(after.config, after.range()->base, pools);
     if (std::memcmp(&info, &tables_.service_info[after.number], sizeof info) != 0)
       change_.infos.push_back({after.number, info});
   }
@@ -288,9 +300,10 @@ class Preparer {
 }  // namespace
 
 bool PreparedChange::empty() const {
-  return infos.empty() && new_backends.empty() && backend_edits.empty() && slots.empty() &&
-         entries.empty() && leaving_backends.empty() && draining_services.empty() &&
-         removed_services.empty() && retired_backends.empty() && holds.empty();
+  return infos.empty() && marks.empty() && new_backends.empty() && backend_edits.empty() &&
+         slots.empty() && entries.empty() && leaving_backends.empty() &&
+         draining_services.empty() && removed_services.empty() && retired_backends.empty() &&
+         holds.empty();
 }
 
 PreparedChange prepare_change(const TableView& tables, const Holdings& holdings, const Seed& seed,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "control/config.h"
@@ -53,6 +54,17 @@ struct ChangeTerms {
   // on its way. Not set: nothing is.
   std::function<bool(uint16_t backend)> in_use;
   std::function<bool(const SlotRange& range)> moves;
+  // Whether a backend went down so recently that it must not come back yet. Not set: none has.
+  std::function<bool(uint16_t backend)> rests;
+  // Services, by number, to be worked out although their configuration stays: what is known of
+  // their backends has changed. What is held of their slots stays held.
+  std::set<uint16_t> look_anew;
+};
+
+// Of a backend that is held: what is to stand in backend.down.
+struct BackendMark {
+  uint16_t number;
+  uint8_t down;
 };
 
 struct InfoStore {
@@ -68,6 +80,11 @@ struct PreparedChange {
   std::vector<InfoStore> infos;
   std::vector<NewBackend> new_backends;
   std::vector<BackendEdit> backend_edits;
+  std::vector<BackendMark> marks;
+  bool any_goes_down = false;
+  // By service, of all that were worked out: backends that would be up, but for their rest.
+  std::map<uint16_t, std::vector<uint16_t>> waiting;
+  bool keeps_hold_time = false;  // what is held was so before, and its time runs
   std::vector<SlotStore> slots;
   std::map<uint16_t, std::vector<HeldSlot>> holds;  // by service: all of it that is held
   EntryChange entries;

@@ -118,6 +118,18 @@ int run_drain_limit(const CommandLine& line, Console& console) {
   return show(line, console, client.post(path, "", kJson), drains_text);
 }
 
+int run_backend(const CommandLine& line, Console& console) {
+  const std::string& verb = line.words[1];
+  if (verb != "drain" && verb != "undrain" && verb != "disable")
+    throw UsageError(fmt::format("found {}, allowed is drain, undrain or disable", quote(verb)));
+  std::string path =
+      fmt::format("/v1/backends/{}/{}{}", escape_query(line.words[2]), verb, how(line, '?'));
+  if (line.words.size() > 3)
+    path += fmt::format("{}service={}", how(line, '?').empty() ? '?' : '&',
+                        escape_query(line.words[3]));
+  return show(line, console, Client(line.socket).post(path, "", kJson), backends_text);
+}
+
 int run_check(const CommandLine& line, Console& console) {
   const ConfigFile file = read_config_file(line);
   const auto config = parse_or_complain(file, console);

@@ -10,6 +10,7 @@ namespace belka {
 int run_apply(const CommandLine& line, Console& console);  // cli_change.cpp
 int run_plan(const CommandLine& line, Console& console);
 int run_drain_limit(const CommandLine& line, Console& console);
+int run_backend(const CommandLine& line, Console& console);
 int run_check(const CommandLine& line, Console& console);
 int run_split(const CommandLine& line, Console& console);
 int run_get(const CommandLine& line, Console& console);  // cli_show.cpp

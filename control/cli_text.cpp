@@ -76,6 +76,25 @@ std::string service_lines(const json& services) {
   return table.empty() ? "no services\n" : table.text();
 }
 
+// What is to be looked at: pools that fall back, backends that get no new connections.
+std::string health_text(const json& answer) {
+  TableText fallbacks(
+      {{"FALLS BACK"}, {"SERVICE"}, {"UP", Align::right}, {"BACKENDS", Align::right}, {"TO"}});
+  for (const json& pool : answer.at("fallbacks")) {
+    fallbacks.add({text_of(pool.at("pool")), text_of(pool.at("service")), text_of(pool.at("up")),
+                   text_of(pool.at("backends")), text_of(pool.at("fallback"))});
+  }
+  TableText down({{"NOT UP"}, {"SERVICE"}, {"POOL"}, {"STANDING"}, {"WHY"}});
+  for (const json& backend : answer.at("down")) {
+    const std::string reason = text_of(backend.at("reason"));
+    down.add({text_of(backend.at("address")), text_of(backend.at("service")),
+              text_of(backend.at("pool")), text_of(backend.at("standing")),
+              reason.empty() ? "-" : reason});
+  }
+  return (fallbacks.empty() ? "" : "\n" + fallbacks.text()) +
+         (down.empty() ? "" : "\n" + down.text());
+}
+
 }  // namespace
 
 std::string services_text(const json& answer) {
@@ -96,11 +115,14 @@ std::string pools_text(const json& answer) {
                    {"IN FORCE", Align::right},
                    {"SLOTS", Align::right},
                    {"BACKENDS", Align::right},
-                   {"READY", Align::right}});
+                   {"READY", Align::right},
+                   {"UP", Align::right},
+                   {"FALLBACK"}});
   for (const json& pool : answer.at("pools")) {
     table.add({text_of(pool.at("service")), text_of(pool.at("name")), wanted_text(pool),
                percent_text(pool.at("in_force").get<double>()), text_of(pool.at("slots")),
-               text_of(pool.at("backends")), text_of(pool.at("ready"))});
+               text_of(pool.at("backends")), text_of(pool.at("ready")), text_of(pool.at("up")),
+               text_of(pool.at("fallback"))});
   }
   return table.text();
 }
@@ -113,6 +135,7 @@ std::string backends_text(const json& answer) {
                    {"WEIGHT", Align::right},
                    {"SLOTS", Align::right},
                    {"STATE"},
+                   {"STANDING"},
                    {"NEXT HOP"},
                    {"INTERFACE"},
                    {"PACKETS", Align::right},
@@ -123,9 +146,10 @@ std::string backends_text(const json& answer) {
     table.add({text_of(backend.at("service")), text_of(backend.at("pool")),
                text_of(backend.at("address")), text_of(backend.at("number")),
                text_of(backend.at("weight")), text_of(backend.at("slots")),
-               text_of(backend.at("state")), text_of(backend.at("next_hop")),
-               text_of(backend.at("interface")), text_of(total.at("packets")),
-               text_of(total.at("bytes")), text_of(total.at("syns"))});
+               text_of(backend.at("state")), text_of(backend.at("standing")),
+               text_of(backend.at("next_hop")), text_of(backend.at("interface")),
+               text_of(total.at("packets")), text_of(total.at("bytes")),
+               text_of(total.at("syns"))});
   }
   return table.text();
 }
@@ -148,7 +172,8 @@ std::string status_text(const json& answer) {
     unresolved.add({text_of(backend.at("address")), text_of(backend.at("service")),
                     text_of(backend.at("pool")), text_of(backend.at("reason"))});
   }
-  return text + (unresolved.empty() ? "" : "\n" + unresolved.text());
+  if (!unresolved.empty()) text += "\n" + unresolved.text();
+  return text + health_text(answer);
 }
 
 }  // namespace belka

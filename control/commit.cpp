@@ -21,12 +21,15 @@ static_assert(offsetof(BackendRecord, next_hop) == 0);
 
 void Publisher::store_change(const PreparedChange& change) {
   let_leave(change);
+  // Before any slot: a slot names a backend only while pins may.
+  for (const BackendMark& mark : change.marks) this->mark(mark);
   store_infos(change);
   store_backends(change);
   // Pairs with decide's load of the slot: who sees the number sees its backend, and until then the
   // slot's old one is as good.
   for (const SlotStore& slot : change.slots) keeper_.change(slot.index, slot.word);
   if (change.pace == Pace::hard) give_up(change);
+  if (change.any_goes_down) keeper_.sweep();
   place_entries(stores_, tables_.services, change.entries);
   if (change.entries.wait_before_removal) hooks_.sleep(kGraceNs);
   remove_entries(stores_, tables_.services, change.entries);
@@ -56,6 +59,7 @@ void Publisher::store_infos(const PreparedChange& change) {
       stores_.update_text(to.pool[i].name, from.pool[i].name, sizeof to.pool[i].name);
       stores_.update(to.pool[i].share_ppm, from.pool[i].share_ppm);
       stores_.update(to.pool[i].match, from.pool[i].match);
+      stores_.update(to.pool[i].fallback, from.pool[i].fallback);
     }
     stores_.update_text(to.name, from.name, sizeof to.name);
   }

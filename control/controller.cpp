@@ -80,26 +80,18 @@ std::string tick_fault(const Config& before, const Config& wanted) {
       wanted.tick_ms, before.tick_ms);
 }
 
+std::optional<uint8_t> admin_of(std::string_view verb) {
+  if (verb == "drain") return BACKEND_DRAINED;
+  if (verb == "undrain") return BACKEND_ENABLED;
+  if (verb == "disable") return BACKEND_DISABLED;
+  return std::nullopt;
+}
+
 json plan_body(const Plan& plan, uint64_t generation) {
   return {{"plan", plan.to_json()}, {"text", plan.text()}, {"generation", generation}};
 }
 
 }  // namespace
-
-std::vector<std::string> not_done_yet(const Config& config) {
-  const auto asks = [](const PoolConfig& pool) {
-    return pool.fallback != default_fallback(pool.name) || pool.min_healthy_percent != 0;
-  };
-  std::vector<std::string> sentences;
-  for (const ServiceConfig& service : config.services) {
-    if (!service.health && std::none_of(service.pools.begin(), service.pools.end(), asks)) continue;
-    sentences.push_back(
-        fmt::format("service {}: found health, fallback or min_healthy, and this version checks no "
-                    "backend yet; leave them out",
-                    service.name));
-  }
-  return sentences;
-}
 
 Controller::Controller(Tables& tables, Publisher& publisher, StatusSource& source,
                        std::function<void(const Config&)> persist)
@@ -126,8 +118,6 @@ void Controller::count_anew(const Config& before, const Config& after) {
 // With the lock held.
 Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
   const Config before = publisher_.in_force();
-  if (auto sentences = not_done_yet(wanted); !sentences.empty())
-    return refuse(Fault::conflict, std::move(sentences));
   if (wanted.tick_ms != before.tick_ms)
     return refuse(Fault::conflict, {tick_fault(before, wanted)});
   const Plan plan = publisher_.plan(wanted, request.pace);
@@ -166,8 +156,6 @@ Answer Controller::plan(std::string_view yaml, std::string_view file_name) const
   const std::lock_guard lock(mutex_);
   Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
   if (!wanted.config) return std::move(wanted.refusal);
-  if (auto sentences = not_done_yet(*wanted.config); !sentences.empty())
-    return refuse(Fault::conflict, std::move(sentences));
   const Plan plan = publisher_.plan(*wanted.config);
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   return accept(plan_body(plan, publisher_.generation()));
@@ -221,6 +209,52 @@ Answer Controller::drain_limit(std::string_view service, uint32_t limit_ms) {
   if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
   publisher_.set_drain_limit(service, limit_ms);
   return accept(drains_json(publisher_));
+}
+
+// The numbers of those that a request names.
+std::vector<uint16_t> Controller::backends_at(const Address& address,
+                                              std::string_view service) const {
+  std::vector<uint16_t> numbers;
+  for (const BackendRef& backend : publisher_.backends())
+    if (backend.address == address && (service.empty() || backend.service_name == service))
+      numbers.push_back(backend.number);
+  return numbers;
+}
+
+Answer Controller::set_backend(const BackendRequest& request) {
+  const auto admin = admin_of(request.verb);
+  if (!admin) {
+    return refuse(Fault::invalid, {fmt::format("found {}, allowed is drain, undrain or disable",
+                                               quote(request.verb))});
+  }
+  const auto address = Address::parse(request.address);
+  if (!address) {
+    return refuse(Fault::invalid,
+                  {fmt::format("found {}, allowed is the address of a backend, such as 10.0.1.1",
+                               quote(request.address))});
+  }
+  const std::lock_guard lock(mutex_);
+  if (!request.service.empty())
+    if (auto refusal = refuse_unknown(request.service)) return std::move(*refusal);
+  const std::vector<uint16_t> numbers = backends_at(*address, request.service);
+  if (numbers.empty()) {
+    const std::string where =
+        request.service.empty() ? "any service" : "service " + std::string(request.service);
+    return refuse(Fault::not_found, {fmt::format("no backend {} in {}; `belkactl get backends` "
+                                                 "lists them",
+                                                 address->text(), where)});
+  }
+  try {
+    publisher_.set_admin(numbers, *admin, request.pace);
+  } catch (const Error& error) {
+    return refuse(Fault::conflict, {error.what()});
+  }
+  json body = backends_json(*tables_.view());
+  json named = json::array();
+  for (json& backend : body.at("backends"))
+    if (std::find(numbers.begin(), numbers.end(), backend.at("number")) != numbers.end())
+      named.push_back(std::move(backend));
+  return accept({{"backends", std::move(named)}});
 }
 
 Answer Controller::status() const {

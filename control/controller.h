@@ -47,6 +47,16 @@ class StatusSource {
   // Why this backend (a number in the tables) has no next hop: a clause, such as "no route to
   // 10.0.1.3" or "10.0.1.3 does not answer on veth0"; empty where nothing is known.
   virtual std::string unresolved_reason(uint16_t backend) const = 0;
+
+  // Why this backend's checks fail: a clause, such as "connection refused"; empty where they do
+  // not, or are not made.
+  virtual std::string down_reason(uint16_t backend) const = 0;
+
+  struct Checks {
+    uint64_t backends = 0;                           // that are checked now
+    uint64_t passed = 0, failed = 0, postponed = 0;  // since the start
+  };
+  virtual Checks checks() const = 0;
 };
 
 // Why a request was refused. `errors` has whole sentences; the API turns these into statuses.
@@ -63,9 +73,6 @@ struct Answer {
   std::vector<std::string> errors;  // empty exactly where fault is none
   nlohmann::json body;              // then the answer
 };
-
-// What a configuration asks for and this belkad cannot do: a sentence for each service.
-std::vector<std::string> not_done_yet(const Config& config);
 
 // How a change is made.
 struct ChangeRequest {
@@ -106,6 +113,16 @@ class Controller {
   // they live. Body as drains().
   Answer drain_limit(std::string_view service, uint32_t limit_ms);
 
+  // What an operator says of a backend: `drain`, `undrain` or `disable`. Of all services that have
+  // the address, or of one. Body: {"backends": those}, as in backends().
+  struct BackendRequest {
+    std::string_view address;
+    std::string_view verb;
+    std::string_view service;  // empty: all
+    Pace pace = Pace::now;
+  };
+  Answer set_backend(const BackendRequest& request);
+
   Answer status() const;
   Answer stats() const;
   Answer services() const;
@@ -118,6 +135,7 @@ class Controller {
 
  private:
   Answer publish(const Config& wanted, const ChangeRequest& request);
+  std::vector<uint16_t> backends_at(const Address& address, std::string_view service) const;
   std::optional<Answer> refuse_unknown(std::string_view service) const;
   void count_anew(const Config& before, const Config& after);
 

@@ -119,6 +119,7 @@ struct Daemon::Start {
 Daemon::Daemon(DaemonOptions options) : options_(std::move(options)) {
   require_rights();
   raise_memory_limit();
+  raise_descriptor_limit();
   keep_bpf_messages();
   set_up();
 }
@@ -192,7 +193,6 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
 
 void Daemon::begin(const Start& start) {
   spdlog::info("{}", start.why);
-  for (const std::string& sentence : not_done_yet(start.config)) throw Error(sentence);
   seed_file_ = start.config.seed_file;
   const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
   PublishHooks hooks = machine_hooks();
@@ -210,6 +210,8 @@ void Daemon::begin(const Start& start) {
                  generation == before ? ", as they were" : "");
   }
   neighbours_->follow(*publisher_);
+  health_ = std::make_unique<HealthWatch>();
+  health_->follow(*publisher_);
   published_ = false;
 }
 
@@ -236,11 +238,13 @@ void Daemon::persist(const Config& config) {
 }
 
 void Daemon::run(int signal_fd) {
-  std::array<pollfd, 3> events = {
-      pollfd{signal_fd, POLLIN, 0}, {neighbours_->fd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
-  auto next_tick = Neighbours::Clock::now();
+  std::array<pollfd, 4> events = {pollfd{signal_fd, POLLIN, 0},
+                                  {neighbours_->fd(), POLLIN, 0},
+                                  {wake_.get(), POLLIN, 0},
+                                  {health_->fd(), POLLIN, 0}};
+  next_tick_ = Neighbours::Clock::now();
   while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(next_tick - Neighbours::Clock::now());
+    const auto left = std::chrono::ceil<milliseconds>(next_tick_ - Neighbours::Clock::now());
     if (poll(events.data(), events.size(), std::max(0, static_cast<int>(left.count()))) < 0 &&
         errno != EINTR) {
       throw Error(fmt::format("cannot wait for events: {}", std::strerror(errno)));
@@ -248,22 +252,38 @@ void Daemon::run(int signal_fd) {
     if (events[0].revents != 0) return;
     uint64_t count = 0;
     if (events[2].revents != 0) (void)!read(wake_.get(), &count, sizeof count);
-    const auto now = Neighbours::Clock::now();
     controller_->with_publisher([&](Publisher& publisher) {
+      const bool published = std::exchange(published_, false);
+      if (published) neighbours_->follow(publisher);
       follow_kernel(publisher);
-      if (now < next_tick) return;
-      neighbours_->tick(publisher, now);
-      next_tick = now + Neighbours::kTick;
-      if (now < next_pass_) return;
-      if (publisher.pass_time())
-        published_ = true;  // what has drained is not looked after any more
-      next_pass_ = now + kPassTimeEvery;
+      follow_health(publisher, published);
+      pass_time(publisher);
+      health_->report(publisher);
     });
   }
 }
 
+// A change that cannot be had, for want of numbers or places, is no reason to end.
+void Daemon::follow_health(Publisher& publisher, bool published) {
+  try {
+    if (published) health_->follow(publisher);
+    health_->handle_events(publisher);
+  } catch (const Error& error) {
+    spdlog::error("health: {}", error.what());
+  }
+}
+
+void Daemon::pass_time(Publisher& publisher) {
+  const auto now = Neighbours::Clock::now();
+  if (now < next_tick_) return;
+  neighbours_->tick(publisher, now);
+  next_tick_ = now + Neighbours::kTick;
+  if (now < next_pass_) return;
+  if (publisher.pass_time()) published_ = true;  // what has drained is not looked after any more
+  next_pass_ = now + kPassTimeEvery;
+}
+
 void Daemon::follow_kernel(Publisher& publisher) {
-  if (std::exchange(published_, false)) neighbours_->follow(publisher);
   neighbours_->handle_events(publisher);
   const auto changed = neighbours_->take_links();
   if (changed.empty()) return;
@@ -282,6 +302,11 @@ std::vector<StatusSource::Interface> Daemon::interfaces() const {
                    each.native, each.note});
   }
   return all;
+}
+
+StatusSource::Checks Daemon::checks() const {
+  const HealthChecker::Counts& counts = health_->counts();
+  return {health_->backends(), counts.passed, counts.failed, counts.postponed};
 }
 
 std::string Daemon::unresolved_reason(uint16_t backend) const {

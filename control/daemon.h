@@ -9,6 +9,7 @@
 #include "control/api.h"
 #include "control/controller.h"
 #include "control/descriptor.h"
+#include "control/health_watch.h"
 #include "control/lock.h"
 #include "control/maps.h"
 #include "control/neighbours.h"
@@ -46,6 +47,8 @@ class Daemon : public StatusSource {
   std::vector<Interface> interfaces() const override;
   std::optional<Applied> applied() const override { return applied_; }
   std::string unresolved_reason(uint16_t backend) const override;
+  std::string down_reason(uint16_t backend) const override { return health_->reason(backend); }
+  Checks checks() const override;
 
  private:
   struct Start;  // what to begin with, and why
@@ -56,6 +59,8 @@ class Daemon : public StatusSource {
   void persist(const Config& config);
   void persist_at_start(const Start& start);
   void follow_kernel(Publisher& publisher);
+  void follow_health(Publisher& publisher, bool published);
+  void pass_time(Publisher& publisher);
 
   const DaemonOptions options_;
   std::string seed_file_;
@@ -67,9 +72,10 @@ class Daemon : public StatusSource {
   std::unique_ptr<Neighbours> neighbours_;
   std::unique_ptr<Xdp> xdp_;
   std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<HealthWatch> health_;
   bool published_ = false;  // since the last look at the backends
   Descriptor wake_;         // an eventfd: something was published
-  Neighbours::Clock::time_point next_pass_;
+  Neighbours::Clock::time_point next_tick_, next_pass_;
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<Api> api_;
 };

@@ -75,7 +75,8 @@ Keeper::Fate Keeper::judge(uint64_t pin) const {
   if (state == PIN_TENTATIVE) return Fate::keep;
   const uint16_t backend = pin_backend(pin);
   const BackendRecord& record = tables_.backends[backend];
-  if (record.down != 0 || record.next_hop.part.state == BACKEND_FREE) return Fate::clear;
+  if ((record.down & BACKEND_DOWN) != 0 || record.next_hop.part.state == BACKEND_FREE)
+    return Fate::clear;
   if (slot_is_settled(word)) return is_old(slot) ? Fate::clear : Fate::keep;
   if (released_[slot] && backend != slot_current(word)) return Fate::clear;
   const bool looks = slot_draining(word) == SLOT_LOOK;

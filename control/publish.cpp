@@ -71,6 +71,7 @@ Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
       holdings_(read_holdings(tables_, hooks_.now_ns(), resting_.front())),
       keeper_(tables_, stores_),
       next_tick_ns_(hooks_.now_ns() + tick_ns()),
+      born_tick_(tables_.node->tick),
       in_force_(config_of(holdings_)) {
   in_force_.tick_ms = tick_ms();
   note_idle_times();
@@ -80,7 +81,9 @@ ChangeTerms Publisher::terms(Pace pace) const {
   return {.now_ns = hooks_.now_ns(),
           .pace = pace,
           .in_use = [this](uint16_t backend) { return keeper_.in_use(backend); },
-          .moves = [this](const SlotRange& range) { return keeper_.moves(range); }};
+          .moves = [this](const SlotRange& range) { return keeper_.moves(range); },
+          .rests = [this](uint16_t backend) { return rests(backend); },
+          .look_anew = {}};
 }
 
 Plan Publisher::plan(const Config& wanted, Pace pace) const {
@@ -88,7 +91,11 @@ Plan Publisher::plan(const Config& wanted, Pace pace) const {
 }
 
 PreparedChange Publisher::prepare(const Config& wanted, Pace pace) const {
-  PreparedChange change = prepare_change(tables_, holdings_, seed_, wanted, terms(pace));
+  return prepare(wanted, terms(pace));
+}
+
+PreparedChange Publisher::prepare(const Config& wanted, const ChangeTerms& terms) const {
+  PreparedChange change = prepare_change(tables_, holdings_, seed_, wanted, terms);
   if (!change.plan.faults.empty()) throw Error(change.plan.faults.front());
   change.commits = commits_;
   return change;
@@ -114,6 +121,7 @@ uint64_t Publisher::commit(PreparedChange& change) {
   // Exchanged, so that the old ones are taken apart with the change and not here.
   std::swap(holdings_, change.after);
   std::swap(in_force_, change.wanted);
+  note_waiting(change);
   note_idle_times();
   collect();
   return generation();
@@ -131,12 +139,14 @@ std::vector<BackendRef> Publisher::backends() const {
   for (const auto& [name, service] : holdings_.services) {
     for (const auto* held : {&service.backends, &service.leaving}) {
       for (const HeldBackend& backend : *held) {
-        const next_hop hop{.word = LOAD_RELAXED(tables_.backends[backend.number].next_hop.word)};
+        const BackendRecord& record = tables_.backends[backend.number];
+        const next_hop hop{.word = LOAD_RELAXED(record.next_hop.word)};
         const bool leaving = held == &service.leaving;
         const bool has_pool = !leaving && backend.pool < service.config.pools.size();
         refs.push_back({backend.number, service.number, name,
                         has_pool ? service.config.pools[backend.pool].name : "", backend.address,
-                        backend.mode, backend.weight, hop.part.state, backend.slots, leaving});
+                        backend.mode, backend.weight, hop.part.state, backend.slots, record.down,
+                        record.admin, leaving});
       }
     }
   }

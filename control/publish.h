@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +39,15 @@ struct BackendRef {
   uint32_t weight = 0;
   uint8_t state = 0;     // enum backend_state
   uint32_t slots = 0;    // that send it new connections
+  uint8_t down = 0;      // enum backend_down, or-ed
+  uint8_t admin = 0;     // enum backend_admin
   bool leaving = false;  // not in the configuration any more: it keeps the connections that it has
+};
+
+// What a backend's checks say of it, by its number in the tables.
+struct HealthNote {
+  uint16_t backend;
+  bool healthy;
 };
 
 // The machine, as far as publishing needs it; tests have one of their own.
@@ -97,6 +107,16 @@ class Publisher {
   // as long as these live. Kept in the tables. False where there is no such service.
   bool set_drain_limit(std::string_view service, uint32_t limit_ms);
 
+  // What the checks say. Who is down loses its slots to the others of its pool, and its connections
+  // at once; who is up again gets the same slots back, but not before a whole sweep and a tick
+  // (pass_time). A pool that has too few left falls back (control/standing.h). Numbers that nobody
+  // holds, and backends of services without checks, change nothing.
+  void note_health(const std::vector<HealthNote>& notes);
+
+  // What an operator says (enum backend_admin): drained gets no new connections, disabled is down.
+  // Kept in the tables.
+  void set_admin(const std::vector<uint16_t>& backends, uint8_t admin, Pace pace = Pace::now);
+
   // The slots of a service's ring that are held, that open, that look.
   struct Moving {
     uint32_t held = 0, opening = 0, looking = 0;
@@ -127,6 +147,13 @@ class Publisher {
 
  private:
   ChangeTerms terms(Pace pace) const;
+  PreparedChange prepare(const Config& wanted, const ChangeTerms& terms) const;
+  bool is_held(uint16_t backend) const;
+  bool rests(uint16_t backend) const;
+  void mark(const BackendMark& mark);
+  void look_anew(std::set<uint16_t> services, Pace pace);
+  void let_return();
+  void note_waiting(const PreparedChange& change);
   void store_change(const PreparedChange& change);
   void let_leave(const PreparedChange& change);
   void give_up(const PreparedChange& change);
@@ -155,14 +182,18 @@ class Publisher {
   Holdings holdings_;
   Keeper keeper_;
   struct Hold {
-    uint64_t due_ns;
+    uint64_t due_ns = 0;
     std::vector<HeldSlot> slots;
   };
   std::map<uint16_t, Hold> holds_;  // by service
   uint64_t next_tick_ns_;
+  const uint32_t born_tick_;
+  std::map<uint16_t, uint32_t> down_since_;            // the tick; of others, since born_tick_
+  std::map<uint16_t, std::vector<uint16_t>> waiting_;  // by service: backends that only rest
   Config in_force_;
   uint64_t commits_ = 0;
-  uint64_t buried_ns_ = 0;  // when entries of services were last taken away; 0: never
+  std::set<uint16_t> owed_;  // services that are still to be looked at anew
+  uint64_t buried_ns_ = 0;   // when entries of services were last taken away; 0: never
 };
 
 }  // namespace belka

@@ -27,8 +27,11 @@ void Publisher::set_tick(uint32_t tick_ms) {
 
 // A change that holds a service's slots has all of them, so it takes the place of the last.
 void Publisher::hold(PreparedChange& change) {
-  for (auto& [service, slots] : change.holds)
-    holds_[service] = {hooks_.now_ns() + kHoldNs, std::move(slots)};
+  for (auto& [service, slots] : change.holds) {
+    Hold& hold = holds_[service];
+    if (!change.keeps_hold_time || hold.due_ns == 0) hold.due_ns = hooks_.now_ns() + kHoldNs;
+    hold.slots = std::move(slots);
+  }
 }
 
 void Publisher::end_holds(uint64_t now_ns) {
@@ -51,6 +54,7 @@ bool Publisher::pass_time() {
   collect();
   if (now_ns < next_tick_ns_) return false;
   keeper_.tick();
+  let_return();
   end_long_drains();
   // From now, not from when it was due: ticks are never closer than their length.
   next_tick_ns_ = hooks_.now_ns() + tick_ns();

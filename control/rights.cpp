@@ -52,4 +52,11 @@ void raise_memory_limit() {
   (void)setrlimit(RLIMIT_MEMLOCK, &now);
 }
 
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace belka

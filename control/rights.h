@@ -17,4 +17,7 @@ void require_rights();
 // Locked memory counts against RLIMIT_MEMLOCK before kernel 5.11: raised where that is allowed.
 void raise_memory_limit();
 
+// Each check of a backend takes a descriptor: the soft limit becomes the hard one.
+void raise_descriptor_limit();
+
 }  // namespace belka

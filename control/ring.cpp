@@ -40,6 +40,13 @@ uint64_t address_word(const Address& address) {
   return siphash24({}, std::span(message).first(1 + address.size()));
 }
 
+// One step: a pool whose slots another one answers is not asked by a third. Where nobody answers,
+// the pool itself has no backend for them.
+uint8_t answering(const std::vector<RingPool>& pools, uint8_t owner) {
+  const uint8_t by = pools[owner].answered_by;
+  return by < pools.size() ? by : owner;
+}
+
 }  // namespace
 
 std::vector<uint32_t> rank_slots(const RingKey& key, uint32_t slots) {
@@ -76,14 +83,16 @@ std::vector<uint8_t> divide_ranks(uint32_t slots, const std::vector<RingPool>& p
 Ring build_ring(const RingKey& key, uint32_t slots, const std::vector<RingPool>& pools) {
   const std::vector<uint8_t> pool_of_rank = divide_ranks(slots, pools);
   const std::vector<uint32_t> slot_of_rank = rank_slots(key, slots);
-  Ring ring{std::vector<uint8_t>(slots), std::vector<uint16_t>(slots),
+  Ring ring{std::vector<uint8_t>(slots), std::vector<uint16_t>(slots, kNoBackend),
             std::vector<uint32_t>(slots)};
   for (uint32_t rank = 0; rank < slots; ++rank) {
-    ring.pool_of_slot[slot_of_rank[rank]] = pool_of_rank[rank];
+    ring.pool_of_slot[slot_of_rank[rank]] = answering(pools, pool_of_rank[rank]);
     ring.rank_of_slot[slot_of_rank[rank]] = rank;
   }
+  std::vector<bool> answers(kOwnRing + 1);
+  for (const uint8_t pool : ring.pool_of_slot) answers[pool] = true;
   for (size_t i = 0; i < pools.size(); ++i) {
-    if (pools[i].slots == 0) continue;
+    if (!answers[i] || pools[i].answered_by != kOwnRing) continue;
     const std::vector<uint16_t> own = build_pool_ring(key, slots, pools[i].backends);
     for (uint32_t slot = 0; slot < slots; ++slot)
       if (ring.pool_of_slot[slot] == i) ring.backend_of_slot[slot] = own[slot];

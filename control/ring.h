@@ -9,15 +9,21 @@
 
 namespace belka {
 
+inline constexpr uint8_t kOwnRing = 0xff;
+inline constexpr uint8_t kNobody = 0xfe;
+
 struct RingPool {
   std::string name;
   std::vector<RingBackend> backends;
   uint32_t slots = 0;  // how many this pool owns (control/shares.h)
+  // Whose ring answers them: a pool's index, kOwnRing or kNobody.
+  uint8_t answered_by = kOwnRing;
 };
 
-// A service's ring: per slot its owner and the answer of the owner's own ring.
+// A service's ring: per slot the pool that answers it, and the answer of that pool's own ring. That
+// pool is the slot's owner, but for pools that are answered by another one.
 struct Ring {
-  std::vector<uint8_t> pool_of_slot;      // index into the pools
+  std::vector<uint8_t> pool_of_slot;      // index of the pool that answers it
   std::vector<uint16_t> backend_of_slot;  // index into its pool's backends; kNoBackend: it has none
   std::vector<uint32_t> rank_of_slot;
   bool operator==(const Ring&) const = default;

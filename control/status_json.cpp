@@ -55,6 +55,43 @@ json unresolved_json(const struct tables& tables, const StatusSource& source) {
   return unresolved;
 }
 
+// Who of the configuration gets no new connections, and why.
+json down_json(const struct tables& tables, const StatusSource& source) {
+  json down = json::array();
+  const json all = backends_json(tables);
+  for (const json& backend : all.at("backends")) {
+    if (backend.at("standing") == "up") continue;
+    down.push_back({{"number", backend.at("number")},
+                    {"service", backend.at("service")},
+                    {"pool", backend.at("pool")},
+                    {"address", backend.at("address")},
+                    {"standing", backend.at("standing")},
+                    {"reason", source.down_reason(backend.at("number").get<uint16_t>())}});
+  }
+  return down;
+}
+
+json fallbacks_json(const struct tables& tables) {
+  json fallbacks = json::array();
+  const json all = pools_json(tables);
+  for (const json& pool : all.at("pools")) {
+    if (pool.at("fallback") == fallback_name(POOL_ITSELF)) continue;
+    fallbacks.push_back({{"service", pool.at("service")},
+                         {"pool", pool.at("name")},
+                         {"fallback", pool.at("fallback")},
+                         {"up", pool.at("up")},
+                         {"backends", pool.at("backends")}});
+  }
+  return fallbacks;
+}
+
+json checks_json(const StatusSource::Checks& checks) {
+  return {{"backends", checks.backends},
+          {"passed", checks.passed},
+          {"failed", checks.failed},
+          {"postponed", checks.postponed}};
+}
+
 json applied_json(const StatusSource& source) {
   const auto applied = source.applied();
   if (!applied) return nullptr;
@@ -74,7 +111,10 @@ json status_json(const struct tables& tables, const StatusSource& source, int64_
           {"applied", applied_json(source)},
           {"interfaces", std::move(interfaces)},
           {"services", services_json(tables).at("services")},
-          {"unresolved", unresolved_json(tables, source)}};
+          {"unresolved", unresolved_json(tables, source)},
+          {"checks", checks_json(source.checks())},
+          {"down", down_json(tables, source)},
+          {"fallbacks", fallbacks_json(tables)}};
 }
 
 }  // namespace belka

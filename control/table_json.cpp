@@ -24,6 +24,7 @@ json split_json(const ServiceView& service) {
                      {"wanted_ppm", pool.wanted_ppm},
                      {"match", pool.match},
                      {"slots", pool.slots},
+                     {"fallback", fallback_name(pool.fallback)},
                      {"in_force", service.slots ? double(pool.slots) / service.slots : 0.0}});
   }
   return pools;
@@ -73,6 +74,7 @@ json backend_json(const struct tables& tables, const BackendView& backend) {
                 {"weight", backend.weight},
                 {"slots", backend.slots},
                 {"state", state_name(backend.state)},
+                {"standing", standing_text(backend)},
                 {"forward", mode_name(backend.mode)},
                 {"next_hop", nullptr},
                 {"interface", nullptr},
@@ -109,6 +111,8 @@ json pools_json(const struct tables& tables) {
       pool["ready"] = std::count_if(backends.begin(), backends.end(), [&](const BackendView& b) {
         return in_pool(b) && b.state == BACKEND_READY;
       });
+      pool["up"] = std::count_if(backends.begin(), backends.end(),
+                                 [&](const BackendView& b) { return in_pool(b) && is_up(b); });
       pools.push_back(std::move(pool));
       index++;
     }

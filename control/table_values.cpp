@@ -98,7 +98,7 @@ EntryRecord vip_entry(const Address& vip) {
 }
 
 InfoRecord info_of(const ServiceConfig& service, uint32_t slot_base,
-                   const std::vector<uint32_t>& pool_slots) {
+                   const std::vector<PoolInForce>& pools) {
   InfoRecord info{};
   const TableKey key = key_of(service);
   copy_text(service.name, info.name);
@@ -114,7 +114,8 @@ InfoRecord info_of(const ServiceConfig& service, uint32_t slot_base,
     copy_text(service.pools[i].name, info.pool[i].name);
     info.pool[i].share_ppm = service.pools[i].share_ppm;
     info.pool[i].match = service.pools[i].match ? 1 : 0;
-    info.pool[i].slots = pool_slots[i];
+    info.pool[i].slots = pools[i].slots;
+    info.pool[i].fallback = pools[i].fallback;
   }
   return info;
 }

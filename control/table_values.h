@@ -41,8 +41,13 @@ EntryRecord entry_of(const ServiceConfig& service, const SipKey& hash_key, uint1
 EntryRecord vip_entry(const Address& vip);
 TableKey key_of(const EntryRecord& entry);
 
+// What is in force of a pool beside its configuration.
+struct PoolInForce {
+  uint32_t slots = 0;
+  uint8_t fallback = 0;  // enum pool_fallback
+};
 InfoRecord info_of(const ServiceConfig& service, uint32_t slot_base,
-                   const std::vector<uint32_t>& pool_slots);
+                   const std::vector<PoolInForce>& pools);
 
 // Without the backends. What the tables do not keep has its default: the prefix of the other
 // family.

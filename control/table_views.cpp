@@ -72,7 +72,8 @@ std::optional<ServiceView> view_service(const struct tables& tables, uint16_t nu
     view.pools.push_back({.name = bounded_text(pool.name, sizeof pool.name),
                           .wanted_ppm = pool.share_ppm,
                           .match = pool.match != 0,
-                          .slots = pool.slots});
+                          .slots = pool.slots,
+                          .fallback = static_cast<uint8_t>(pool.fallback)});
   }
   resolve_shares(view.pools);
   return view;
@@ -104,6 +105,8 @@ std::vector<BackendView> view_backends(const struct tables& tables) {
                      .next_hop_mac = {},
                      .ifindex = entry.ifindex,
                      .mtu_bytes = entry.mtu,
+                     .down = entry.down,
+                     .admin = entry.admin,
                      .slots = slots[number]};
     view.address.family = entry.family;
     std::memcpy(view.address.bytes.data(), entry.address, sizeof entry.address);
@@ -141,6 +144,33 @@ std::string_view mode_name(uint8_t mode) {
 
 std::string_view state_name(uint8_t state) {
   return state == BACKEND_READY ? "ready" : state == BACKEND_UNRESOLVED ? "unresolved" : "free";
+}
+
+std::string_view fallback_name(uint8_t fallback) {
+  return fallback == POOL_PROD      ? "prod"
+         : fallback == POOL_REFUSE  ? "refuse"
+         : fallback == POOL_USE_ALL ? "use-all"
+                                    : "none";
+}
+
+std::string_view fallback_goes(uint8_t fallback) {
+  return fallback == POOL_PROD      ? "to prod"
+         : fallback == POOL_REFUSE  ? "nowhere"
+         : fallback == POOL_USE_ALL ? "to all of its backends, up or not"
+                                    : "to its backends that are up";
+}
+
+std::string standing_text(const BackendView& backend) {
+  const bool is_unhealthy = (backend.down & BACKEND_UNHEALTHY) != 0;
+  const bool is_down = (backend.down & BACKEND_DOWN) != 0;
+  if (backend.admin == BACKEND_DISABLED) return "disabled";
+  if (backend.admin == BACKEND_DRAINED) return is_unhealthy ? "drained, down" : "drained";
+  if (is_unhealthy) return is_down ? "down" : "down, used";
+  return is_down ? "returns" : "up";
+}
+
+bool is_up(const BackendView& backend) {
+  return backend.down == 0 && backend.admin == BACKEND_ENABLED;
 }
 
 std::string mac_text(const uint8_t mac[6]) {

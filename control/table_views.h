@@ -21,7 +21,8 @@ struct PoolView {
   std::string name;
   uint32_t wanted_ppm = 0;  // match and prod's rest resolved
   bool match = false;
-  uint32_t slots = 0;  // in force
+  uint32_t slots = 0;    // in force
+  uint8_t fallback = 0;  // in force: enum pool_fallback
 };
 
 struct ServiceView {
@@ -48,6 +49,8 @@ struct BackendView {
   std::string next_hop_mac;  // empty unless state is ready
   uint32_t ifindex = 0;
   uint16_t mtu_bytes = 0;
+  uint8_t down = 0;    // enum backend_down, or-ed
+  uint8_t admin = 0;   // enum backend_admin
   uint32_t slots = 0;  // of its service that answer it
 };
 
@@ -67,6 +70,14 @@ std::string vip_text(const ServiceView& service);
 std::string_view protocol_name(uint8_t protocol);
 std::string_view mode_name(uint8_t mode);
 std::string_view state_name(uint8_t state);
+// As it is written in a configuration; `none` where the pool serves itself.
+std::string_view fallback_name(uint8_t fallback);
+// Where its new connections go then: `to prod`, `nowhere`.
+std::string_view fallback_goes(uint8_t fallback);
+// Whether a backend serves, and why not: `up`, `down`, `drained`, `disabled`; `down, used` where
+// its pool uses all; `returns` where it is up again, and rests.
+std::string standing_text(const BackendView& backend);
+bool is_up(const BackendView& backend);  // healthy, and no operator took it out
 std::string mac_text(const uint8_t mac[6]);
 
 // {"services": [...]}, {"pools": [...]} and {"backends": [...]}, as `get` shows them.

@@ -38,10 +38,17 @@ bool in_use(const BackendRecord& record) {
   return record.next_hop.part.state != BACKEND_FREE && record.retired == 0;
 }
 
-// One that drains sends new connections nowhere.
+// One that drains, and a pool that refuses, send new connections nowhere.
+bool may_refuse(const InfoRecord& info) {
+  return info.draining != 0 ||
+         std::any_of(std::begin(info.pool), std::end(info.pool),
+                     [](const PoolRecord& pool) { return pool.fallback == POOL_REFUSE; });
+}
+
 bool names_own(const TableView& tables, const Found& service, uint16_t number) {
-  if (number == 0 && tables.service_info[service.number].draining != 0) return true;
-  return in_use(tables.backends[number]) && tables.backends[number].service == service.number;
+  if (number == 0 && may_refuse(tables.service_info[service.number])) return true;
+  const BackendRecord& record = tables.backends[number];
+  return in_use(record) && record.service == service.number && (record.down & BACKEND_DOWN) == 0;
 }
 
 std::string pool_name(const Found& service, const BackendRecord& record) {
@@ -89,9 +96,10 @@ void write_backends(const Found& service, const std::vector<const BackendRecord*
   std::vector<std::string> lines;
   lines.reserve(backends.size());
   for (const BackendRecord* record : backends)
-    lines.push_back(fmt::format("{} {} weight {} mode {}\n", pool_name(service, *record),
-                                address_of(*record).text(), record->weight,
-                                record->next_hop.part.mode));
+    lines.push_back(fmt::format("{} {} weight {} mode {} down {} admin {}\n",
+                                pool_name(service, *record), address_of(*record).text(),
+                                record->weight, record->next_hop.part.mode, record->down,
+                                record->admin));
   std::sort(lines.begin(), lines.end());
   for (const std::string& line : lines) fmt::format_to(out, "{}", line);
 }
@@ -121,8 +129,9 @@ std::string tables_digest(const Tables& tables) {
     const InfoRecord& info = view.service_info[service.number];
     fmt::format_to(out, "service {} mode {}\n", name, info.mode);
     for (size_t i = 0; i < service.config.pools.size(); ++i)
-      fmt::format_to(out, "pool {} share {} match {} slots {}\n", service.config.pools[i].name,
-                     info.pool[i].share_ppm, info.pool[i].match, info.pool[i].slots);
+      fmt::format_to(out, "pool {} share {} match {} slots {} fallback {}\n",
+                     service.config.pools[i].name, info.pool[i].share_ppm, info.pool[i].match,
+                     info.pool[i].slots, info.pool[i].fallback);
     write_backends(service, backends[service.number], out);
     write_entry(view, service, out);
   }

@@ -43,7 +43,7 @@ SPLIT_INLINE uint32_t tick_now(const struct tables* tables) {
 
 SPLIT_INLINE int backend_is_down(const struct tables* tables, uint16_t number) {
   const struct backend* backend = backend_at(tables, number);
-  return backend && LOAD_RELAXED(backend->down) != 0;
+  return backend && (LOAD_RELAXED(backend->down) & BACKEND_DOWN) != 0;
 }
 
 /* What pins know connections by: their own hash, also where the service deals out whole sources. */

@@ -155,11 +155,16 @@ struct backend {
   uint8_t pool;    /* index in service_info.pools; 0 is prod */
   uint8_t family;  /* 4 or 6 */
   uint32_t weight; /* daemon only */
-  uint8_t down;    /* 1: its pins count as none */
+  uint8_t down;    /* enum backend_down, or-ed */
   /* The rest is the daemon's own. */
   uint8_t retired;  /* 1: no slot names it any more; it stays until no plane can hold its number */
   uint8_t draining; /* 1: not in the configuration any more; slots or pins still name it */
   uint8_t admin;    /* what an operator said: enum backend_admin */
+};
+
+enum backend_down {
+  BACKEND_DOWN = 1,      /* its pins count as none, and no slot names it */
+  BACKEND_UNHEALTHY = 2, /* its checks fail; its pool may use it all the same */
 };
 
 enum backend_admin { BACKEND_ENABLED = 0, BACKEND_DRAINED = 1, BACKEND_DISABLED = 2 };
@@ -238,12 +243,20 @@ struct node {
 
 SPLIT_ASSERT(sizeof(struct node) == 64, "the node entry is a cache line");
 
+/* Who answers the slots of a pool. */
+enum pool_fallback {
+  POOL_ITSELF = 0,
+  POOL_PROD = 1,    /* too few of its backends are up */
+  POOL_REFUSE = 2,  /* so: nobody */
+  POOL_USE_ALL = 3, /* so: all of its backends, up or not */
+};
+
 struct pool_info {
   char name[POOL_NAME_BYTES]; /* empty: no such pool */
   uint32_t share_ppm;         /* wanted */
   uint32_t slots;             /* in force */
   uint32_t match;             /* 1: as many slots as the canary */
-  uint32_t reserved;
+  uint32_t fallback;          /* in force: enum pool_fallback */
 };
 
 /* What the daemon must find again after a restart and `explain` shows. d: w, planes do not read it.

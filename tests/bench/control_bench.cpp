@@ -82,6 +82,8 @@ class NoInterfaces : public StatusSource {
   std::vector<Interface> interfaces() const override { return {}; }
   std::optional<Applied> applied() const override { return std::nullopt; }
   std::string unresolved_reason(uint16_t) const override { return ""; }
+  std::string down_reason(uint16_t) const override { return ""; }
+  Checks checks() const override { return {}; }
 };
 
 class TemporaryDirectory {

@@ -4,7 +4,7 @@
 
 Usage: echo_many.py serve NAME PORT                    answers "NAME LINE" to each line, on every address
        echo_many.py hold ADDRESS PORT COUNT READY      holds COUNT connections until SIGTERM, then prints one line of
-                                                       JSON: begun, lost, moved, lines, servers. Makes the file READY
+                                                       JSON: begun, lost, moved, lines, servers, lost_at. Makes the file READY
                                                        when all of them have had an answer. Exit 1 where one was lost.
 """
 import asyncio
@@ -40,6 +40,7 @@ class Holder:
         self.lines = self.lost = self.moved = self.begun = 0
         self.why = collections.Counter()
         self.servers = collections.Counter()
+        self.lost_at = collections.Counter()  # by the server that they were on; None: on none yet
 
     async def ask(self, reader, writer, number):
         writer.write(b"%d\n" % number)
@@ -51,6 +52,7 @@ class Holder:
         return name.decode()
 
     async def hold(self):
+        home = None
         reader, writer = await asyncio.open_connection(self.address, self.port)
         try:
             home = await self.ask(reader, writer, 0)
@@ -63,6 +65,7 @@ class Holder:
                 self.moved += await self.ask(reader, writer, number) != home
         except (OSError, ValueError, asyncio.TimeoutError) as error:
             self.lost += 1
+            self.lost_at[str(home)] += 1
             self.why[type(error).__name__] += 1
         finally:
             writer.transport.abort()
@@ -76,7 +79,8 @@ class Holder:
             file.write("ready\n")
         await asyncio.gather(*tasks)
         print(json.dumps({"begun": self.begun, "lost": self.lost, "moved": self.moved, "lines": self.lines,
-                          "servers": self.servers, "why": self.why}), flush=True)
+                          "servers": self.servers, "lost_at": self.lost_at,
+                          "why": self.why}), flush=True)
         return 1 if self.lost or self.moved or self.begun != count else 0
 
 

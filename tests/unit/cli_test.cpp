@@ -120,16 +120,38 @@ TEST_F(CliWithDaemon, AppliesSplitsAndShows) {
   EXPECT_EQ(split.code, kExitOk) << split.err;
   const Ran pools = ctl({"get", "pools"});
   EXPECT_EQ(pools.out,
-            "SERVICE  POOL             WANTED   IN FORCE  SLOTS  BACKENDS  READY\n"
-            "web      prod                75%  75.0000 %    768         2      0\n"
-            "web      canary            12.5%  12.5000 %    128         1      0\n"
-            "web      baseline  12.5% (match)  12.5000 %    128         1      0\n");
+            "SERVICE  POOL             WANTED   IN FORCE  SLOTS  BACKENDS  READY  UP  FALLBACK\n"
+            "web      prod                75%  75.0000 %    768         2      0   2  none\n"
+            "web      canary            12.5%  12.5000 %    128         1      0   1  none\n"
+            "web      baseline  12.5% (match)  12.5000 %    128         1      0   1  none\n");
   EXPECT_EQ(ctl({"get", "services"}).code, kExitOk);
   EXPECT_EQ(ctl({"get", "backends"}).code, kExitOk);
   EXPECT_EQ(ctl({"status"}).code, kExitOk);
   EXPECT_THAT(ctl({"stats"}).out, HasSubstr("plane dpdk: received 0 packets = sum of verdicts"));
   const auto json = nlohmann::json::parse(ctl({"stats", "-o", "json"}).out);
   EXPECT_TRUE(json["services"][0]["pools"][0]["observed"]["syns"]["share"].is_null());
+}
+
+TEST_F(CliWithDaemon, TakesABackendOutAndBackIn) {
+  ctl({"apply", "-f", write("web.yaml", web_yaml())});
+  const Ran drained = ctl({"backend", "drain", "10.0.2.1"});
+  EXPECT_EQ(drained.code, kExitOk) << drained.err;
+  EXPECT_THAT(drained.out, HasSubstr(" drained "));
+  EXPECT_THAT(ctl({"status"}).out, HasSubstr("FALLS BACK  SERVICE  UP  BACKENDS  TO\n"
+                                             "canary      web       0         1  prod\n"));
+  EXPECT_THAT(ctl({"backend", "undrain", "10.0.2.1", "web"}).out, HasSubstr(" up "));
+  EXPECT_THAT(ctl({"backend", "disable", "10.0.1.1", "--hard"}).out, HasSubstr(" disabled "));
+  EXPECT_THAT(ctl({"backend", "undrain", "10.0.1.1"}).out, HasSubstr(" returns "));
+  for (const auto& [words, sentence] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"backend", "drain", "10.9.9.9"}, "no backend 10.9.9.9 in any service; "},
+           {{"backend", "drain", "10.0.2.1", "mail"}, "no service mail; there are web"},
+           {{"backend", "drain", "ten"}, "found ten, allowed is the address of a backend"}}) {
+    const Ran refused = ctl(words);
+    EXPECT_EQ(refused.code, kExitFailed);
+    EXPECT_THAT(refused.err, HasSubstr(sentence));
+  }
+  EXPECT_EQ(ctl({"backend", "stop", "10.0.2.1"}).code, kExitUsage);
 }
 
 TEST_F(CliWithDaemon, ARefusalShowsEverySentence) {

@@ -33,6 +33,8 @@ class FakeSource : public StatusSource {
     return Applied{.file = "/var/lib/belka/applied.yaml", .digest = "abc", .time_s = 86400};
   }
   std::string unresolved_reason(uint16_t) const override { return "no route to it"; }
+  std::string down_reason(uint16_t) const override { return "connection refused"; }
+  Checks checks() const override { return {.backends = 4, .passed = 20, .failed = 3}; }
 };
 
 inline std::string web_yaml(const std::string& canary = "25%", const std::string& name = "web") {

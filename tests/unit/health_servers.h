@@ -52,6 +52,7 @@ class LoopbackServer {
     std::optional<std::string> answer{};  // to a whole request; none: it never answers
     bool closes = true;                   // after the answer
     bool drips = false;                   // and then a byte every 5 ms, for ever
+    int silent_first = 0;                 // so many requests it leaves unanswered
   };
 
   LoopbackServer(LoopbackPort& port, Way way) : port_(port), way_(std::move(way)) {
@@ -114,7 +115,7 @@ class LoopbackServer {
       const std::lock_guard<std::mutex> lock(mutex_);
       last_request_ = connection.request;
     }
-    if (!way_.answer) return;
+    if (!way_.answer || ++requests_ <= way_.silent_first) return;
     (void)send(fd, way_.answer->data(), way_.answer->size(), MSG_NOSIGNAL);
     if (way_.closes) connections_.erase(found);
   }
@@ -127,6 +128,7 @@ class LoopbackServer {
   LoopbackPort& port_;
   const Way way_;
   std::map<int, Connection> connections_;
+  int requests_ = 0;
   std::mutex mutex_;
   std::string last_request_;
   std::atomic<bool> stopped_ = false;

@@ -215,7 +215,7 @@ TEST_F(HealthCheckerTest, TargetsMayGoAtAnyTime) {
 // A daemon that was stopped or busy for longer than the timeout finds its checks too old.
 TEST_F(HealthCheckerTest, ItsOwnLatenessSaysNothingOfTheBackend) {
   LoopbackPort port;
-  const LoopbackServer server(port, {.answer = "HTTP/1.1 200 OK\r\n\r\n"});
+  const LoopbackServer server(port, {.answer = "HTTP/1.1 200 OK\r\n\r\n", .silent_first = 1});
   HealthConfig config = http_check(0, "", 3'000);
   config.fall = 1;
   checker_.set_targets({target(1, port, config)});

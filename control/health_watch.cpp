@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/health_watch.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "control/table_views.h"
+
+namespace belka {
+namespace {
+
+HealthTarget target_of(const HeldService& service, const HeldBackend& backend,
+                       const TableView& tables) {
+  const HealthConfig& health = *service.config.health;
+  return {.id = backend.number,
+          .address = backend.address,
+          .config = health,
+          .port = health.port != 0 ? health.port : service.config.port,
+          .starts_up = (tables.backends[backend.number].down & BACKEND_UNHEALTHY) == 0};
+}
+
+std::string name_of(const Publisher& publisher, uint16_t number) {
+  for (const BackendRef& backend : publisher.backends())
+    if (backend.number == number)
+      return fmt::format("{}{}{} of service {}", backend.address.text(),
+                         backend.pool.empty() ? "" : " in ", backend.pool, backend.service_name);
+  return fmt::format("backend {}", number);
+}
+
+}  // namespace
+
+void HealthWatch::follow(Publisher& publisher) {
+  std::vector<HealthTarget> targets;
+  for (const auto& [name, service] : publisher.holdings().services) {
+    if (!service.config.health || service.draining) continue;
+    for (const auto* held : {&service.backends, &service.leaving})
+      for (const HeldBackend& backend : *held)
+        targets.push_back(target_of(service, backend, publisher.tables()));
+  }
+  backends_ = targets.size();
+  std::vector<std::pair<uint32_t, bool>> in_tables;
+  in_tables.reserve(targets.size());
+  for (const HealthTarget& target : targets) in_tables.emplace_back(target.id, target.starts_up);
+  checker_.set_targets(std::move(targets));
+  std::vector<HealthNote> notes;
+  for (const auto& [id, up] : in_tables) {
+    const auto view = checker_.view(id);
+    if (view && view->up != up) notes.push_back({static_cast<uint16_t>(id), view->up});
+  }
+  if (!notes.empty()) publisher.note_health(notes);
+}
+
+void HealthWatch::handle_events(Publisher& publisher) {
+  const std::vector<HealthChange> changes = checker_.handle_events();
+  if (changes.empty()) return;
+  std::vector<HealthNote> notes;
+  for (const HealthChange& change : changes) {
+    const auto number = static_cast<uint16_t>(change.id);
+    notes.push_back({number, change.up});
+    if (change.up) {
+      spdlog::info("{} is up: {}", name_of(publisher, number), change.reason);
+    } else {
+      spdlog::warn("{} is down: {}", name_of(publisher, number), change.reason);
+    }
+  }
+  publisher.note_health(notes);
+}
+
+void HealthWatch::report(const Publisher& publisher) {
+  if (publisher.generation() == generation_) return;
+  generation_ = publisher.generation();
+  auto before = std::exchange(fallback_, {});
+  for (const ServiceView& service : view_services(publisher.tables())) {
+    for (const PoolView& pool : service.pools) {
+      const auto key = std::make_pair(service.name, pool.name);
+      const auto known = before.find(key);
+      const uint8_t was = known == before.end() ? uint8_t{POOL_ITSELF} : known->second;
+      fallback_[key] = pool.fallback;
+      if (was == pool.fallback) continue;
+      if (pool.fallback == POOL_ITSELF) {
+        spdlog::info("service {}: pool {} has enough backends up, and serves itself again",
+                     service.name, pool.name);
+      } else {
+        spdlog::warn("service {}: pool {} has too few backends up: new connections go {}",
+                     service.name, pool.name, fallback_goes(pool.fallback));
+      }
+    }
+  }
+}
+
+std::string HealthWatch::reason(uint16_t backend) const {
+  const auto view = checker_.view(backend);
+  return view && !view->up ? view->last_reason : "";
+}
+
+}  // namespace belka

@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One of four prod backends stops and comes back, in each plane: the connections of the other three are not lost, new
+# ones avoid it in time and none of them enters the canary; when it is back each client has the server that it had
+# before. A canary without backends falls back to prod, prod without backends refuses. An operator drains and disables.
+# timeout: 280
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/lab.sh
+. "$(dirname "$0")/lab.sh"
+
+HERE=$(dirname "$0")
+CONNECTIONS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 1000 || echo 100)
+NEWCOMERS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 2000 || echo 400)
+FIRST_PORT=10000 # below those that the kernel gives to others
+EVERY_MS=500
+FALL=3
+RISE=2
+# Within fall x every, and a second.
+IN_TIME_S=$(awk "BEGIN { print ($FALL * $EVERY_MS + 1000) / 1000 }")
+# A whole tick, whenever in a tick it went down; then a check, and what the daemon takes.
+BACK_S=$(awk "BEGIN { print ($RISE + 1) * $EVERY_MS / 1000 + 2 * 2 + 1 }")
+declare -A SERVER
+
+serve() {
+  background "$1" "$HERE/echo_many.py" serve "$1" 7
+  SERVER[$1]=$LAST_PID
+  wait_for 10 "the server $1" eval "in_ns $1 ss -Hltn | grep -q ':7 '"
+}
+
+# Its connections are reset, and new ones refused.
+end_server() {
+  kill -KILL "${SERVER[$1]}"
+  wait "${SERVER[$1]}" 2>/dev/null || true
+}
+
+# newcomers VIP FILE
+newcomers() {
+  in_ns client "$HERE/newcomers.py" "$1" 7 "$FIRST_PORT" "$NEWCOMERS" >"$WORK/$2.json" 2>"$WORK/newcomers.log"
+}
+
+# compare WHAT BEFORE AFTER WORD...
+compare() {
+  local what=$1 before=$2 after=$3
+  shift 3
+  "$HERE/health_compare.py" "$WORK/$before.json" "$WORK/$after.json" "$@" >"$WORK/compare.log" ||
+    fail "$what: $(cat "$WORK/compare.log")"
+  echo "figure: $what: $(cat "$WORK/compare.log")"
+}
+
+# hold VIP FILE
+hold() {
+  rm -f "$WORK/ready"
+  background client "$HERE/echo_many.py" hold "$1" 7 "$CONNECTIONS" "$WORK/ready" >"$WORK/$2.json"
+  HOLDER=$LAST_PID
+  wait_for 30 "all connections" test -s "$WORK/ready"
+}
+
+# end_hold HOLDER FILE WHAT SERVER...: only connections on these may have been lost
+end_hold() {
+  local pid=$1 file=$2 what=$3
+  shift 3
+  kill "$pid"
+  wait "$pid" 2>/dev/null || true
+  python3 - "$WORK/$file.json" "$@" <<'PY' >"$WORK/lost.log" || fail "$what: $(cat "$WORK/lost.log" "$WORK/$file.json")"
+import json, sys
+held = json.load(open(sys.argv[1]))
+others = sum(count for server, count in held["lost_at"].items() if server not in sys.argv[2:])
+print(f"{held['begun']} connections on {held['servers']}, lost {held['lost_at']}, moved {held['moved']}, {held['lines']} lines")
+sys.exit(1 if others or held["moved"] or not held["begun"] else 0)
+PY
+  echo "figure: $what: $(cat "$WORK/lost.log")"
+}
+
+standing_is() { belkactl get backends | grep -qE " $1 .* $2 "; }
+
+# stop_and_return VIP PLANE
+stop_and_return() {
+  local vip=$1 plane=$2 before_holder during_holder
+  newcomers "$vip" before
+  hold "$vip" held-before
+  before_holder=$HOLDER
+  end_server prod-2
+  sleep "$IN_TIME_S"
+  newcomers "$vip" down
+  compare "$plane, prod-2 is down" before down without prod-2
+  hold "$vip" held-during
+  during_holder=$HOLDER
+  belkactl status | grep -qE "^$(lab_address_v4 2) .* down .*refused" || fail "status does not say why prod-2 is down: $(belkactl status)"
+  serve prod-2
+  sleep "$BACK_S"
+  newcomers "$vip" back
+  compare "$plane, prod-2 is back" before back same
+  end_hold "$before_holder" held-before "$plane, held from before prod-2 went down" prod-2
+  end_hold "$during_holder" held-during "$plane, held since it was down"
+}
+
+fall_back_and_return() {
+  local vip=$1 plane=$2 name
+  newcomers "$vip" before
+  end_server canary-1
+  sleep "$IN_TIME_S"
+  newcomers "$vip" canary-down
+  compare "$plane, the canary is down" before canary-down falls canary prod
+  belkactl status | grep -qE '^canary .* prod$' || fail "status does not say that the canary falls back: $(belkactl status)"
+  serve canary-1
+  sleep "$BACK_S"
+  newcomers "$vip" canary-back
+  compare "$plane, the canary is back" before canary-back same
+  for name in prod-1 prod-2 prod-3 prod-4; do end_server "$name"; done
+  sleep "$IN_TIME_S"
+  newcomers "$vip" prod-down
+  compare "$plane, all of prod is down" before prod-down falls prod none
+  for name in prod-1 prod-2 prod-3 prod-4; do serve "$name"; done
+  sleep "$BACK_S"
+  newcomers "$vip" prod-back
+  compare "$plane, prod is back" before prod-back same
+}
+
+drain_and_disable() {
+  local vip=$1 holder
+  newcomers "$vip" before
+  hold "$vip" held-drained
+  holder=$HOLDER
+  belkactl backend drain "$(lab_address_v4 3)" | grep -q ' drained ' || fail "the backend is not shown as drained"
+  newcomers "$vip" drained
+  compare "prod-3 is drained" before drained without prod-3
+  belkactl backend undrain "$(lab_address_v4 3)" >/dev/null
+  newcomers "$vip" undrained
+  compare "prod-3 is undrained" before undrained same
+  belkactl backend disable "$(lab_address_v4 4)" >/dev/null
+  newcomers "$vip" disabled
+  compare "prod-4 is disabled" before disabled without prod-4
+  sleep 1
+  end_hold "$holder" held-drained "held while prod-3 was drained and prod-4 disabled" prod-4
+  # What an operator said outlives the daemon.
+  stop_belkad
+  start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
+  standing_is "$(lab_address_v4 4)" disabled || fail "a new daemon forgot that prod-4 is disabled: $(belkactl get backends)"
+  belkactl backend undrain "$(lab_address_v4 4)" >/dev/null
+}
+
+lab prod-1 prod-2 prod-3 prod-4 canary-1
+for name in prod-1 prod-2 prod-3 prod-4 canary-1; do serve "$name"; done
+service() {
+  cat <<YAML
+  - name: $1
+    vip: $2
+    port: 7
+    protocol: tcp
+    idle: {tcp: 16s}
+    slots: 4096
+    forward: $3
+    pools:
+      prod: {backends: [$(lab_address_v4 1), $(lab_address_v4 2), $(lab_address_v4 3), $(lab_address_v4 4)]}
+      canary: {backends: [$(lab_address_v4 5)]}
+    split: {canary: 10%}
+    health: {tcp: true, every: ${EVERY_MS}ms, timeout: 400ms, fall: $FALL, rise: $RISE}
+YAML
+}
+{
+  printf 'seed_file: %s\ntick: 2s\nservices:\n' "$WORK/seed"
+  service near 192.0.2.10 l2
+  service far 192.0.2.20 ipip
+} >"$WORK/belka.yaml"
+start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
+wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+
+stop_and_return 192.0.2.20 "xdp, ipip"
+fall_back_and_return 192.0.2.20 "xdp, ipip"
+start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"
+stop_and_return 192.0.2.10 "data plane, l2"
+drain_and_disable 192.0.2.10
+pass_on "who stops is replaced inside its pool, and has its clients back when it returns"
