@@ -3,7 +3,7 @@
 # One of four prod backends stops and comes back, in each plane: the connections of the other three are not lost, new
 # ones avoid it in time and none of them enters the canary; when it is back each client has the server that it had
 # before. A canary without backends falls back to prod, prod without backends refuses. An operator drains and disables.
-# timeout: 280
+# timeout: 480
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/lab.sh

@@ -15,7 +15,7 @@ import struct
 import sys
 
 ANSWER_S = 6.0  # TCP sends a lost SYN again after 1 s, then after 2 s more
-AT_ONCE = 50
+AT_ONCE = 500
 
 
 async def ask(address, port, source_port):
