@@ -7,7 +7,9 @@
 
 #include <cctype>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <ctime>
 
 #include "control/error.h"
 #include "control/unix_socket.h"
@@ -16,6 +18,30 @@ namespace belka {
 namespace {
 
 constexpr time_t kAnswerSeconds = 60;
+
+// httplib sends so that a daemon which cuts the connection kills who still writes to it. While this
+// lives, the thread gets the error of its write instead; what it writes elsewhere is as ever.
+class BrokenPipeIsAnError {
+ public:
+  BrokenPipeIsAnError() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~BrokenPipeIsAnError() {
+    const timespec now{};
+    if (sigismember(&before_, SIGPIPE) == 0) {
+      while (sigtimedwait(&pipe_, nullptr, &now) > 0) {
+      }
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  BrokenPipeIsAnError(const BrokenPipeIsAnError&) = delete;
+  BrokenPipeIsAnError& operator=(const BrokenPipeIsAnError&) = delete;
+
+ private:
+  sigset_t pipe_{}, before_{};
+};
 
 httplib::Client connect_to(const std::string& socket_path) {
   httplib::Client http(socket_path, 80);  // a port of no meaning on a Unix socket
@@ -72,6 +98,7 @@ void Client::require_daemon() const {
 
 Reply Client::get(const std::string& path) const {
   require_daemon();
+  const BrokenPipeIsAnError during;
   auto http = connect_to(socket_path_);
   return read_reply(http.Get(path), socket_path_);
 }
@@ -79,6 +106,7 @@ Reply Client::get(const std::string& path) const {
 Reply Client::post(const std::string& path, const std::string& body,
                    const std::string& type) const {
   require_daemon();
+  const BrokenPipeIsAnError during;
   auto http = connect_to(socket_path_);
   return read_reply(http.Post(path, body, type), socket_path_);
 }
