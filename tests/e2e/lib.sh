@@ -169,7 +169,7 @@ start_belkad() {
   # shellcheck disable=SC2046  # flags without blanks
   background "$name" "$BELKA_BUILD/belkad" $(belkad_flags) "$@" 2>"$WORK/belkad.log"
   BELKAD_PID=$LAST_PID
-  wait_for 10 "belkad to be ready" belkad_started
+  wait_for 30 "belkad to be ready" belkad_started
   belkad_is_ready || fail "belkad ended: $(tail -n 1 "$WORK/belkad.log")"
 }
 
