@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A router on the client's way has a narrow link, and tells the servers so: fragmentation-needed and packet-too-big reach the
+# backend that owns the connection, and no other, in both planes, while its slot is settled, opening and looking.
+#
+#   remote ---- router ----+
+#       1,300 bytes        +---- switch ---- splitter
+#   backends --------------+
+#
+# The servers answer the remote client through the router; its errors go to the VIP, and so to the splitter.
+# timeout: 300
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/lab.sh
+. "$(dirname "$0")/lab.sh"
+
+HERE=$(dirname "$0")
+CONNECTIONS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 10) # to each of four services, and as many after the change
+NARROW_MTU=1300
+ROUTER_V4=10.77.0.3
+ROUTER_V6=fd00:77::3
+BACKENDS="prod-1 prod-2 canary-1"
+export SOCKET
+
+make_router() {
+  plug router "$LAB_MTU_BYTES" "$ROUTER_V4" "$ROUTER_V6"
+  make_ns remote
+  make_veth remote eth0 router eth1
+  # The remote end promises to take 1,500 bytes: so only the router knows better.
+  ip -n "$(ns router)" link set eth1 mtu "$NARROW_MTU"
+  address router eth1 198.51.100.1/24
+  address router eth1 2001:db8:c::1/64
+  address remote eth0 198.51.100.2/24
+  address remote eth0 2001:db8:c::2/64
+  in_ns router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 \
+    net.ipv6.icmp.ratelimit=0 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.eth0.send_redirects=0
+  ip -n "$(ns router)" route add 192.0.2.0/24 via "$LAB_SPLITTER_V4"
+  ip -n "$(ns router)" route add 2001:db8:77::/64 via "$LAB_SPLITTER_V6"
+  ip -n "$(ns remote)" route add default via 198.51.100.1
+  ip -n "$(ns remote)" route add default via 2001:db8:c::1
+}
+
+write_service() {
+  cat <<YAML
+  - name: $1
+    vip: "$2"
+    port: 7
+    protocol: tcp
+    idle: {tcp: 16s}
+    slots: 256
+    forward: $3
+    pools:
+      prod: {backends: ["$($4 1)", "$($4 2)"]}
+      canary: {backends: ["$($4 3)"]}
+    split: {canary: 0%}
+YAML
+}
+
+SERVICES="four-near four-far six-near six-far"
+
+# ask WORD...   the driver's answer is $ANSWER
+ask() {
+  echo "$*" >&"${DRIVER[1]}"
+  read -t 120 -r ANSWER <&"${DRIVER[0]}" || fail "no answer to: $*"
+  [[ $ANSWER == done* ]] || fail "$*: $ANSWER"
+}
+
+check_state() {
+  ask check xdp "$1"
+  echo "figure: $1, xdp: ${ANSWER#done }"
+  start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"
+  ask check dpdk "$1"
+  echo "figure: $1, dpdk: ${ANSWER#done }"
+  stop_dataplane TERM
+  pass_on "$1: each error reached its connection's owner, in both planes"
+}
+
+slots_of() {
+  belkactl get drains -o json | /usr/bin/python3 -c 'import json, sys
+print(sum(service[sys.argv[1]] for service in json.load(sys.stdin)["services"]))' "$1"
+}
+
+only_looking() { [ "$(slots_of opening)" = 0 ] && [ "$(slots_of looking)" -gt 0 ]; }
+
+icmp_forwarded() {
+  belkactl stats -o json | /usr/bin/python3 -c 'import json, sys
+print({p["name"]: {v["name"]: v["packets"] for v in p["verdicts"] if v["packets"]} for p in json.load(sys.stdin)["planes"]})'
+}
+
+# shellcheck disable=SC2086  # words
+lab $BACKENDS
+make_router
+for name in $BACKENDS; do
+  ip -n "$(ns "$name")" route add 198.51.100.0/24 via "$ROUTER_V4"
+  ip -n "$(ns "$name")" route add 2001:db8:c::/64 via "$ROUTER_V6"
+done
+{
+  echo "seed_file: $WORK/seed"
+  echo "tick: 2s"
+  echo "services:"
+  write_service four-near 192.0.2.10 l2 lab_address_v4
+  write_service four-far 192.0.2.20 ipip lab_address_v4
+  write_service six-near 2001:db8:77::10 l2 lab_address_v6
+  write_service six-far 2001:db8:77::20 ipip lab_address_v6
+} >"$WORK/belka.yaml"
+start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
+wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+
+# shellcheck disable=SC2086  # words
+coproc DRIVER { "$HERE/path_errors.py" "$(ns "")" remote router $BACKENDS 2>"$WORK/driver.log"; }
+PIDS+=("$DRIVER_PID")
+ask connect "$CONNECTIONS"
+check_state settled
+for service in $SERVICES; do belkactl split "$service" canary=80% >/dev/null; done
+ask connect "$CONNECTIONS"
+check_state opening
+wait_for 60 "the slots to be looking" only_looking
+check_state looking
+icmp_forwarded
+check_balance 0
