@@ -3,12 +3,14 @@
 """Long-lived TCP connections: each sends a numbered line every 100 ms and wants it back from who had the first.
 
 Usage: echo_many.py serve NAME PORT                    answers "NAME LINE" to each line, on every address
-       echo_many.py hold ADDRESS PORT COUNT READY      holds COUNT connections until SIGTERM, then prints one line of
+       echo_many.py hold ADDRESS PORT COUNT READY [S]  holds COUNT connections until SIGTERM, then prints one line of
                                                        JSON: begun, lost, moved, lines, servers, lost_at. Makes the file READY
                                                        when all of them have had an answer. Exit 1 where one was lost.
+                                                       They speak every S seconds instead.
 """
 import asyncio
 import collections
+import contextlib
 import json
 import signal
 import sys
@@ -34,8 +36,8 @@ async def serve(name, port):
 
 
 class Holder:
-    def __init__(self, address, port):
-        self.address, self.port = address, port
+    def __init__(self, address, port, every_s):
+        self.address, self.port, self.every_s = address, port, every_s
         self.ended = asyncio.Event()
         self.lines = self.lost = self.moved = self.begun = 0
         self.why = collections.Counter()
@@ -60,7 +62,8 @@ class Holder:
             self.servers[home] += 1
             number = 0
             while not self.ended.is_set():
-                await asyncio.sleep(EVERY_S)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self.ended.wait(), self.every_s)
                 number += 1
                 self.moved += await self.ask(reader, writer, number) != home
         except (OSError, ValueError, asyncio.TimeoutError) as error:
@@ -90,7 +93,8 @@ def main():
         return 0
 
     async def hold():
-        return await Holder(sys.argv[2], int(sys.argv[3])).run(int(sys.argv[4]), sys.argv[5])
+        every_s = float(sys.argv[6]) if len(sys.argv) > 6 else EVERY_S
+        return await Holder(sys.argv[2], int(sys.argv[3]), every_s).run(int(sys.argv[4]), sys.argv[5])
 
     return asyncio.run(hold())
 
