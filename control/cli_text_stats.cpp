@@ -78,6 +78,11 @@ std::string plane_text(const json& plane) {
   std::string text = fmt::format(
       "plane {}: received {} packets {}, {} bytes\n", plane.at("name").get<std::string>(),
       count_text(received.at("packets")), check_text(plane), count_text(received.at("bytes")));
+  if (plane.at("pins_refused") != 0) {
+    text +=
+        fmt::format("{} pins refused: their buckets were full, and the packets went by the slot\n",
+                    count_text(plane.at("pins_refused")));
+  }
   TableText table(
       {{"VERDICT"}, {"PACKETS", Align::right}, {"BYTES", Align::right}, {"ACTION"}, {"MEANING"}});
   for (const json& verdict : plane.at("verdicts")) {

@@ -119,6 +119,7 @@ struct Plane {
   Count received;
   uint64_t received_later = 0;  // packets, read after the verdicts
   uint64_t sum = 0;             // packets of all verdicts
+  uint64_t pins_refused = 0;
 };
 
 Plane read_plane(const struct tables& tables, uint32_t first_row, uint32_t end_row) {
@@ -127,6 +128,7 @@ Plane read_plane(const struct tables& tables, uint32_t first_row, uint32_t end_r
     const struct counters& counters = tables.counters[row];
     plane.received.packets += LOAD_RELAXED(counters.received);
     plane.received.bytes += LOAD_RELAXED(counters.received_bytes);
+    plane.pins_refused += LOAD_RELAXED(counters.pins_refused);
   }
   for (uint32_t row = first_row; row < end_row; row++) {
     for (size_t i = 0; i < VERDICT_COUNT; i++) {
@@ -173,6 +175,7 @@ json plane_json(std::string_view name, const Plane& plane) {
           {"received", {{"packets", plane.received.packets}, {"bytes", plane.received.bytes}}},
           {"verdicts_sum", plane.sum},
           {"check", check_plane(plane)},
+          {"pins_refused", plane.pins_refused},
           {"verdicts", std::move(verdicts)}};
 }
 

@@ -193,6 +193,7 @@ HOLDERS=("$BELKAD_PID")
 flood_plane xdp in-xdp 192.0.2.10 "$XDP_SYNS" "$XDP_BURST"
 mv "$WORK/flooded.json" "$WORK/flooded.1.json"
 [ "$REFUSED" -gt 0 ] || fail "the flood filled no bucket, so nothing was shown of refusals"
+belkactl stats | grep ' pins refused' || fail "refused pins are not in the statistics"
 start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"
 HOLDERS+=("$DATAPLANE_PID")
 flood_plane dpdk in-dpdk 192.0.2.20 "$DPDK_SYNS" "$DPDK_BURST"

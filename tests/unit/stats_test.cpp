@@ -119,6 +119,16 @@ TEST_F(StatsTest, APacketHandedOverCountsOnceInItsPool) {
   EXPECT_EQ(answer["planes"][1]["check"], "equal");
 }
 
+TEST_F(StatsTest, RefusedPinsAreShownForThePlaneThatHadNoPlaceForThem) {
+  EXPECT_EQ(stats_text(stats()).find("pins refused"), std::string::npos);
+  tables_.view()->counters[2].pins_refused = 3;
+  tables_.view()->counters[3].pins_refused = 4;
+  const json planes = stats()["planes"];
+  EXPECT_EQ(planes[0]["pins_refused"], 0);
+  EXPECT_EQ(planes[1]["pins_refused"], 7);
+  EXPECT_NE(stats_text(stats()).find("7 pins refused"), std::string::npos);
+}
+
 TEST_F(StatsTest, ALostPacketIsShown) {
   send(2, 1, 10, 1000, 0);
   tables_.view()->counters[3].received = 1;
