@@ -14,7 +14,7 @@
 
 HERE=$(dirname "$0")
 NEXT=tests/e2e/belkad_next
-TIMES=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 2)
+TIMES=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 1)
 STARTS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 150 || echo 2) # of each version: loading a program takes seconds
 SWAPS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 300 || echo 30) # in each plane
 LAYOUT_AT=0 # the layout version is the first word of the node
