@@ -21,6 +21,7 @@ import sys
 
 # By name: median and worst. Where no loss is planned, none is allowed; the wide bounds are for a machine that stalls.
 WIDE = 500
+MOMENT_S = 0.1  # an event does its work in it; a sender that is late then sends nothing into the outage
 END = "end of the stream"
 MOST_LOST = {"data plane killed": (20, WIDE), "data plane hung": (20, WIDE), "data plane goes on": (20, WIDE),
              "hung one killed": (WIDE, WIDE), "one lcore stopped": (WIDE, WIDE)}
@@ -34,6 +35,7 @@ class Loss:
     socket: int = 0  # dropped by the receiver's own socket
     outside: int = 0
     ring: int = 0
+    late_ms: float = 0  # the sender, in the moment of the event
 
     def split(self):
         """Of the splitter."""
@@ -73,6 +75,10 @@ def by_event(sent, received, events):
         loss.outage = max(loss.outage, count)
     for count, when in received["socket_drops"]:
         at(when).socket += count
+    for when, late_ms in sent["late"]:
+        place = max((i for i, event in enumerate(events) if event[0] <= when), default=0)
+        if when - events[place][0] < MOMENT_S:
+            losses[place].late_ms = max(losses[place].late_ms, late_ms)
     for loss, event, following in zip(losses, events, events[1:]):
         loss.outside, loss.ring = following[1] - event[1], following[2] - event[2]
     return losses
@@ -84,7 +90,9 @@ def tell(name, losses, rate):
     outages_ms = sorted(loss.outage * 1000 / rate for loss in losses)
     gap = {"times": len(losses), "median_lost": statistics.median(lost), "worst_lost": lost[-1],
            "median_ms": statistics.median(outages_ms), "worst_ms": outages_ms[-1]}
-    more = "".join(f"; {count} {what}" for what, count in (
+    late = statistics.median(loss.late_ms for loss in losses)
+    more = f"; the sender was {late:.1f} ms late then" if late >= 0.5 else ""
+    more += "".join(f"; {count} {what}" for what, count in (
         ("held for more than 10 ms", sum(loss.held for loss in losses)),
         ("dropped before the splitter's full ring", sum(loss.ring for loss in losses)),
         ("dropped outside of the splitter", sum(loss.outside for loss in losses)),
@@ -113,7 +121,7 @@ def main():
     lost = sent["sent"] - received["received"] + received["duplicates"]
     print(f"figure: {lost} of {sent['sent']} lost, {received['duplicates']} came twice, {received['reordered']} out of "
           f"order, at most {received['deepest']} places; {sent['rate']} a second, the sender at most "
-          f"{sent['latest_ms']:.1f} ms late")
+          f"{max((late_ms for _, late_ms in sent['late']), default=0):.1f} ms late")
     if received["duplicates"] or sent["refused"]:
         bad.append(f"{received['duplicates']} came twice, {sent['refused']} could not be sent")
     if len(sys.argv) > 4:

@@ -5,10 +5,10 @@
 //   udp_numbered receive ADDRESS PORT COUNT            until SIGTERM
 //
 // Each prints one JSON object at its end. Packet n is due at begin + n / RATE; one that the sender
-// comes late for is sent soon after, and how late the latest was is told. Flow n % FLOWS carries
-// it. The receiver tells what never came, or came behind a later one more than 10 ms after it was
-// sent (held), and what its own socket dropped. When a packet arrived is the kernel's word, so that
-// a receiver that waits for the CPU counts as nobody's fault.
+// comes late for is sent soon after, and when it was late, and how much, is told. Flow n % FLOWS
+// carries it. The receiver tells what never came, or came behind a later one more than 10 ms after
+// it was sent (held), and what its own socket dropped. When a packet arrived is the kernel's word,
+// so that a receiver that waits for the CPU counts as nobody's fault.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -33,6 +33,7 @@ constexpr int kSocketBytes = 16 << 20;
 // Of what a busy machine held up: a longer burst would overflow a veth's ring of 256.
 constexpr int64_t kLongestBurst = 32;
 constexpr int64_t kAfterBurstNs = 400'000;
+constexpr int64_t kLateNs = 300'000;
 constexpr int64_t kHeldNs = 10'000'000;
 
 volatile std::sig_atomic_t stopped = 0;
@@ -47,6 +48,12 @@ int64_t now_ns(clockid_t clock) {
 struct Payload {
   uint64_t number;
   int64_t sent_ns;  ///< CLOCK_REALTIME
+};
+
+/// When the sender woke up late, and for how long.
+struct Late {
+  int64_t when_ns;  ///< CLOCK_REALTIME
+  int64_t late_ns;
 };
 
 struct Endpoint {
@@ -95,13 +102,14 @@ void run_send(const Endpoint& to, int64_t rate, int64_t count, size_t flows) {
       throw std::runtime_error("cannot connect: is there a route?");
     }
   }
-  const int64_t begin_ns = now_ns(CLOCK_MONOTONIC), begin_wall_ns = now_ns(CLOCK_REALTIME);
-  int64_t sent = 0, late_ns = 0, refused = 0;
+  const int64_t begin_ns = now_ns(CLOCK_MONOTONIC);
+  int64_t sent = 0, refused = 0;
+  std::vector<Late> late;
   const auto due_ns = [&] { return begin_ns + sent * kSecondNs / rate; };
   while (sent < count && stopped == 0) {
     sleep_until(due_ns());
     const int64_t now = now_ns(CLOCK_MONOTONIC);
-    late_ns = std::max(late_ns, now - due_ns());
+    if (now - due_ns() > kLateNs) late.push_back({now_ns(CLOCK_REALTIME), now - due_ns()});
     const int64_t end = std::min(count, sent + kLongestBurst);
     for (; sent < end && due_ns() <= now; sent++) {
       const Payload payload{static_cast<uint64_t>(sent), now_ns(CLOCK_REALTIME)};
@@ -110,11 +118,14 @@ void run_send(const Endpoint& to, int64_t rate, int64_t count, size_t flows) {
     }
     if (sent == end) sleep_until(now + kAfterBurstNs);
   }
-  std::printf(
-      "{\"sent\": %ld, \"refused\": %ld, \"rate\": %ld, \"begin_s\": %ld.%06ld, "
-      "\"latest_ms\": %.1f}\n",
-      sent, refused, rate, begin_wall_ns / kSecondNs, begin_wall_ns % kSecondNs / 1000,
-      static_cast<double>(late_ns) / 1e6);
+  std::printf("{\"sent\": %ld, \"refused\": %ld, \"rate\": %ld, \"late\": [", sent, refused, rate);
+  const char* comma = "";
+  for (const Late& each : late) {
+    std::printf("%s[%.6f, %.3f]", comma, static_cast<double>(each.when_ns) / 1e9,
+                static_cast<double>(each.late_ns) / 1e6);
+    comma = ", ";
+  }
+  std::printf("]}\n");
 }
 
 /// What recvmsg says beside the packet.
