@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Swaps the two XDP programs of a pinned link in place, as belkad does when it is another version.
 
-Usage: swap_programs.py LINK TIMES
-Holds the program that is attached, says so, and waits for another to take its place; then it swaps the two so many
-times, and says how many times it did. Loading a program takes seconds; the swap alone takes none of them.
+Usage: swap_programs.py LINK TIMES GO
+Holds the program that is attached, says so, and waits until the file GO is there, and another program in its place;
+then it swaps the two so many times, and says how many times it did. Loading a program takes seconds; the swap alone takes none of them.
 """
 import ctypes
 import os
@@ -41,7 +41,7 @@ def main():
     held = [bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("=III", first, 0, 0))]
     print("holds the first", flush=True)
     deadline = time.monotonic() + PATIENCE_S
-    while (second := program_of(link)) == first:
+    while not os.path.exists(sys.argv[3]) or (second := program_of(link)) == first:
         if time.monotonic() > deadline:
             sys.exit("no other program came")
         time.sleep(PAUSE_S)

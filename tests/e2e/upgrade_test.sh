@@ -15,7 +15,7 @@
 HERE=$(dirname "$0")
 NEXT=tests/e2e/belkad_next
 TIMES=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 1)
-STARTS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 150 || echo 2) # of each version: loading a program takes seconds
+STARTS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 150 || echo 0) # in each plane, beside two: loading takes seconds
 SWAPS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 300 || echo 30) # in each plane
 LAYOUT_AT=0 # the layout version is the first word of the node
 
@@ -35,13 +35,15 @@ upgrade_daemon() {
   [ "$(link_field prog_id)" != "$program" ] || fail "the old program is attached after the upgrade"
 }
 
-# An odd number of swaps: the next version stays, and its daemon runs.
+# An even number of swaps: the next version stays, and its daemon runs.
 swap_programs() {
-  "$HERE/swap_programs.py" "$PINS/link_0" "$((SWAPS + SWAPS % 2))" >"$WORK/swaps" 2>"$WORK/swaps.log" &
+  rm -f "$WORK/go"
+  "$HERE/swap_programs.py" "$PINS/link_0" "$SWAPS" "$WORK/go" >"$WORK/swaps" 2>"$WORK/swaps.log" &
   local swapper=$!
   PIDS+=("$swapper")
   wait_for 10 "the first program to be held" grep -q holds "$WORK/swaps"
   upgrade_daemon "$NEXT"
+  touch "$WORK/go"
   wait "$swapper" || fail "the programs could not be swapped: $(cat "$WORK/swaps.log")"
 }
 
@@ -94,7 +96,7 @@ lab backend
 start_stream_service
 layout=$(bpftool -j map lookup pinned "$PINS/node" key 0 0 0 0 |
   /usr/bin/python3 -c "import json, sys; print(int(json.load(sys.stdin)['value'][$LAYOUT_AT], 0))")
-begin_stream $((STREAM_RATE * (300 + 10 * (2 * STARTS + TIMES))))
+begin_stream $((STREAM_RATE * (300 + 10 * (2 * STARTS + 2 * TIMES))))
 do_event "before any upgrade" true
 upgrades xdp
 do_event "data plane started" start_one_lcore
