@@ -26,7 +26,7 @@ for interface in json.load(sys.stdin)["interfaces"]:
 stop_one_lcore() {
   local tid age0 age1 least0=1000000 i
   tid=$(basename "$(dirname "$(grep -l -- '-worker-1$' /proc/"$DATAPLANE_PID"/task/*/comm)")")
-  "$HERE/stop_thread.py" "$tid" 60 >"$WORK/stopped" &
+  "$HERE/stop_thread.py" "$tid" 600 >"$WORK/stopped" &
   local stopper=$!
   PIDS+=("$stopper")
   wait_for 5 "the lcore to stop" grep -q stopped "$WORK/stopped"
