@@ -22,7 +22,7 @@ STREAM_FIRST=(nice -n -20)
 
 # Starts no process, which would hold up the sender on this CPU, in the very moment that counts.
 exec {NOTHING}<> <(:)
-breathe() { read -rt "${1:-0.02}" -u "$NOTHING" || true; }
+breathe() { read -rt 0.02 -u "$NOTHING" || true; }
 
 # drops_of PID INTERFACE...: adds what these dropped, in the namespace of a process, to DROPPED and SENT_DROPPED
 drops_of() {
@@ -95,10 +95,13 @@ hang() { kill -STOP "$DATAPLANE_PID" && breathe; }
 go_on() { kill -CONT "$DATAPLANE_PID" && breathe; }
 start_one_lcore() { start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"; }
 
-# daemon [tests/e2e/belkad_next]: the belkad of this version, or of the next
-daemon() {
-  local BELKAD=$BELKA_BUILD/${1:-belkad}
-  start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
+daemon() { start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"; }
+
+# Of the next version: its XDP program is another.
+next_daemon() {
+  # shellcheck disable=SC2034  # start_belkad reads it
+  local BELKAD=$BELKA_BUILD/tests/e2e/belkad_next
+  daemon
 }
 
 start_stream_service() {

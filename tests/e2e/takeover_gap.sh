@@ -11,7 +11,7 @@
 
 TIMES=${1:-11}
 
-replace_program() { stop_belkad && daemon tests/e2e/belkad_next; }
+replace_program() { stop_belkad && next_daemon; }
 
 lab backend
 start_stream_service

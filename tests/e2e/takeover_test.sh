@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Numbered UDP at 10,000 packets a second while the data plane is started, killed, hung and stopped again and
 # again, and the daemon is killed; then one of two lcores is stopped alone. Losses and outages are figures.
-# timeout: 900
+# timeout: 1800
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/lab.sh

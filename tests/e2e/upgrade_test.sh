@@ -4,7 +4,7 @@
 # plane, and the XDP program, which the belkad of another version puts in the place of the old one through its
 # pinned link. Tables of another layout are refused in one sentence, and what is attached splits on. No packet is
 # lost in any of it.
-# timeout: 1800
+# timeout: 3600
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/lab.sh
@@ -13,7 +13,7 @@
 . "$(dirname "$0")/stream.sh"
 
 HERE=$(dirname "$0")
-NEXT=tests/e2e/belkad_next
+NEXT=tests/e2e/belkad_next # under $BELKA_BUILD
 TIMES=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 1)
 STARTS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 150 || echo 0) # in each plane, beside two: loading takes seconds
 SWAPS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 300 || echo 30) # in each plane
@@ -21,10 +21,10 @@ LAYOUT_AT=0 # the layout version is the first word of the node
 
 link_field() { bpftool -j link show pinned "$PINS/link_0" | /usr/bin/python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }
 
-restart_daemon() { stop_belkad && daemon "$@"; }
+restart_daemon() { stop_belkad && "$1"; }
 upgrade_dataplane() { stop_dataplane TERM && start_one_lcore; }
 
-# upgrade_daemon PROGRAM: a daemon of another version brings its program; the link is the same
+# upgrade_daemon START: a daemon of another version brings its program; the link is the same
 upgrade_daemon() {
   local link program
   link=$(link_field id)
@@ -42,7 +42,7 @@ swap_programs() {
   local swapper=$!
   PIDS+=("$swapper")
   wait_for 10 "the first program to be held" grep -q holds "$WORK/swaps"
-  upgrade_daemon "$NEXT"
+  upgrade_daemon next_daemon
   touch "$WORK/go"
   wait "$swapper" || fail "the programs could not be swapped: $(cat "$WORK/swaps.log")"
 }
@@ -82,14 +82,14 @@ refuse_layout_dataplane() {
 upgrades() {
   local time
   for ((time = 0; time < TIMES; time++)); do
-    do_event "daemon upgraded, same program ($1)" restart_daemon
+    do_event "daemon upgraded, same program ($1)" restart_daemon daemon
   done
   for ((time = 0; time < STARTS / 2; time++)); do
-    do_event "XDP program replaced by belkad ($1)" upgrade_daemon "$NEXT"
-    do_event "XDP program replaced by belkad ($1)" upgrade_daemon belkad
+    do_event "XDP program replaced by belkad ($1)" upgrade_daemon next_daemon
+    do_event "XDP program replaced by belkad ($1)" upgrade_daemon daemon
   done
   do_event "XDP program swapped in place $SWAPS times ($1)" swap_programs
-  do_event "XDP program replaced by belkad ($1)" upgrade_daemon belkad
+  do_event "XDP program replaced by belkad ($1)" upgrade_daemon daemon
 }
 
 lab backend
