@@ -101,7 +101,8 @@ WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(PLANES) $(BENCH))
 BPF := $(patsubst bpf/%.c,$(OUT)/%.o,$(wildcard bpf/belka.bpf.c))
 SKELETON := $(BPF:$(OUT)/%.bpf.o=$(OUT)/gen/%.skel.h)
 TEST_BPF := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c))
-E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp))
+NEXT := $(OUT)/tests/e2e/belkad_next
+E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp)) $(NEXT)
 VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
@@ -178,7 +179,7 @@ soak:
 	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit model planes fuzz e2e
 
 bench:
-	@$(MAKE) VARIANT=release all test-bpf $(BUILD)/release/bench
+	@$(MAKE) VARIANT=release all test-bpf e2e-tools $(BUILD)/release/bench
 	@BELKA_BUILD=$(BUILD)/release $(BUILD)/release/bench --benchmark_out=$(BUILD)/release/bench.json \
 	  --benchmark_out_format=json $(if $(TESTS),--benchmark_filter='$(TESTS)')
 
@@ -261,9 +262,25 @@ $(OUT)/bench: $(call objects,$(BENCH)) $(OUT)/libsupport.a $(OUT)/libdataplane.a
 	$(link_it) -lbenchmark_main -lbenchmark $(LIBS) $(DPDK_LIBS) -o $@
 
 # What tests in namespaces run besides: one file, one program.
-$(E2E_TOOLS): $(OUT)/%: $(OUT)/%.o
+$(filter-out $(NEXT),$(E2E_TOOLS)): $(OUT)/%: $(OUT)/%.o
 	$(link)
 	$(link_it) -o $@
+
+# A belkad of another version: only the XDP program in it is another. Two sources of control/ contain it.
+NEXT_SKELETON := $(OUT)/next/belka.skel.h
+$(NEXT_SKELETON): $(OUT)/tests/e2e/next_version.bpf.o
+	$(mkdir)
+	$(call say,SKEL,$@)
+	$(Q)$(call need,bpftool) gen skeleton $< name belka_bpf > $@ $(quietly)
+
+$(OUT)/next/%.o: control/%.cpp $(NEXT_SKELETON)
+	$(mkdir)
+	$(call say,C++,$< with $(NEXT_SKELETON))
+	$(Q)$(COMPILER) -I$(OUT)/next $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(NEXT): $(OUT)/control/belkad.o $(OUT)/next/maps.o $(OUT)/next/xdp_program.o $(OUT)/libcontrol.a
+	$(link)
+	$(link_it) $(LIBS) -o $@
 
 # Fuzzers are a variant of their own (clang). Most need headers alone; libcontrol is built a third time
 # only for those that include from control/ or tests/support.

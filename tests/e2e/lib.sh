@@ -159,7 +159,7 @@ belkad_started() {
   return 1
 }
 
-# start_belkad NAMESPACE FLAG...   its log is $WORK/belkad.log (of earlier starts: belkad.N.log)
+# start_belkad NAMESPACE FLAG...   ($BELKAD where it is set); its log is $WORK/belkad.log (of earlier starts: belkad.N.log)
 start_belkad() {
   local name=$1 number=0
   shift
@@ -167,9 +167,9 @@ start_belkad() {
   while [ -e "$WORK/belkad.$number.log" ]; do number=$((number + 1)); done
   [ ! -e "$WORK/belkad.log" ] || mv "$WORK/belkad.log" "$WORK/belkad.$number.log"
   # shellcheck disable=SC2046  # flags without blanks
-  background "$name" "$BELKA_BUILD/belkad" $(belkad_flags) "$@" 2>"$WORK/belkad.log"
+  background "$name" "${BELKAD:-$BELKA_BUILD/belkad}" $(belkad_flags) "$@" 2>"$WORK/belkad.log"
   BELKAD_PID=$LAST_PID
-  wait_for 30 "belkad to be ready" belkad_started
+  wait_for 60 "belkad to be ready" belkad_started
   belkad_is_ready || fail "belkad ended: $(tail -n 1 "$WORK/belkad.log")"
 }
 
