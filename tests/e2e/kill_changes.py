@@ -26,7 +26,7 @@ import time
 import table_reader
 from table_reader import HOLD, LOOK
 
-SLOTS = 65536 if os.environ.get("BELKA_SOAK") == "1" else 16384
+SLOTS = 65536 if os.environ.get("BELKA_SOAK") == "1" else 8192
 TICK_MS, IDLE_TICKS = 2000, 8
 BACKENDS = [f"10.77.0.{number}" for number in (11, 12, 13, 14)]  # two of prod, one that comes and goes, canary
 VIPS = {"web": "192.0.2.20", "beside": "192.0.2.10"}
