@@ -23,6 +23,7 @@ void Publisher::set_tick(uint32_t tick_ms) {
   if (tables_.node->tick_ms == tick_ms) return;
   if (tables_.node->tick_ms != 0) keeper_.restart_ages();
   stores_.store(tables_.node->tick_ms, tick_ms);
+  next_tick_ns_ = hooks_.now_ns() + tick_ns();  // not the old length after the start
 }
 
 // A change that holds a service's slots has all of them, so it takes the place of the last.

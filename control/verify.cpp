@@ -91,15 +91,24 @@ std::map<uint16_t, std::vector<const BackendRecord*>> find_backends(const TableV
   return backends;
 }
 
+// Nothing of what is as the configuration says.
+std::string standing_text(const BackendRecord& record) {
+  if (record.down == 0 && record.admin == BACKEND_ENABLED) return "";
+  return fmt::format(" down {} admin {}", record.down, record.admin);
+}
+
+std::string fallback_text(const PoolRecord& pool) {
+  return pool.fallback == POOL_ITSELF ? "" : fmt::format(" fallback {}", pool.fallback);
+}
+
 void write_backends(const Found& service, const std::vector<const BackendRecord*>& backends,
                     std::back_insert_iterator<std::string> out) {
   std::vector<std::string> lines;
   lines.reserve(backends.size());
   for (const BackendRecord* record : backends)
-    lines.push_back(fmt::format("{} {} weight {} mode {} down {} admin {}\n",
-                                pool_name(service, *record), address_of(*record).text(),
-                                record->weight, record->next_hop.part.mode, record->down,
-                                record->admin));
+    lines.push_back(fmt::format("{} {} weight {} mode {}{}\n", pool_name(service, *record),
+                                address_of(*record).text(), record->weight,
+                                record->next_hop.part.mode, standing_text(*record)));
   std::sort(lines.begin(), lines.end());
   for (const std::string& line : lines) fmt::format_to(out, "{}", line);
 }
@@ -129,9 +138,9 @@ std::string tables_digest(const Tables& tables) {
     const InfoRecord& info = view.service_info[service.number];
     fmt::format_to(out, "service {} mode {}\n", name, info.mode);
     for (size_t i = 0; i < service.config.pools.size(); ++i)
-      fmt::format_to(out, "pool {} share {} match {} slots {} fallback {}\n",
-                     service.config.pools[i].name, info.pool[i].share_ppm, info.pool[i].match,
-                     info.pool[i].slots, info.pool[i].fallback);
+      fmt::format_to(out, "pool {} share {} match {} slots {}{}\n", service.config.pools[i].name,
+                     info.pool[i].share_ppm, info.pool[i].match, info.pool[i].slots,
+                     fallback_text(info.pool[i]));
     write_backends(service, backends[service.number], out);
     write_entry(view, service, out);
   }

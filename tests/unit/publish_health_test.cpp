@@ -143,6 +143,16 @@ TEST_F(PublishHealth, WhoComesBackHasTheSameRingAsBeforeAfterARest) {
   EXPECT_EQ(tables_.view()->backends[number("10.0.1.2")].down, 0);
 }
 
+TEST_F(PublishHealth, AShortTickIsShortFromTheFirstOneOn) {
+  Config config = config_with({checked()});
+  config.tick_ms = kMinTickMs;
+  publisher_.publish(config);
+  machine_.now_ns += uint64_t{kMinTickMs} * 1'000'000 - 1;
+  EXPECT_FALSE(publisher_.pass_time());
+  machine_.now_ns += 1;
+  EXPECT_TRUE(publisher_.pass_time());
+}
+
 TEST_F(PublishHealth, PinsOnItAreClearedAtOnceAndThoseOnOthersStay) {
   publisher_.publish(config_with({checked()}));
   publisher_.publish(config_with({lacking(checked(), {"10.0.1.1"})}));  // its slots open
