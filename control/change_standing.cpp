@@ -48,6 +48,7 @@ BackendStanding ServiceStanding::standing_of(uint16_t number) const {
 void ServiceStanding::stand_pool(const HeldService* before, const PoolConfig& pool,
                                  const std::vector<uint16_t>& numbers) {
   std::vector<BackendStanding> backends;
+  backends.reserve(numbers.size());
   for (const uint16_t number : numbers) backends.push_back(standing_of(number));
   pools_.push_back(stand(pool, backends, fallback_before(tables_, before, pool.name)));
   for (size_t i = 0; i < numbers.size(); ++i) {
