@@ -16,6 +16,7 @@ Other targets:
   make planes    vectors, captures and the differential test, in both planes
   make e2e       end to end in network namespaces (root)
   make asan      unit tests and vectors under AddressSanitizer and UBSan
+  make tsan      writers of pins at once, under ThreadSanitizer
   make fuzz      every fuzzer for FUZZ_SECONDS (60) seconds
   make soak      the tests at their long sizes
   make bench     nanoseconds and cycles per packet: a table, and build/release/bench.json
@@ -26,7 +27,7 @@ Other targets:
 Options:
   TESTS=name     run only tests whose name contains it (make e2e TESTS=ipip)
   V=1            print whole commands
-  VARIANT=name   release (default), address (ASan and UBSan) or fuzz
+  VARIANT=name   release (default), address (ASan and UBSan), thread (TSan) or fuzz
   BUILD=dir      build elsewhere than in build/
 endef
 
@@ -56,13 +57,15 @@ once = $(eval $1 := $2)$($1)
 
 CXX_release := g++
 CXX_address := g++
+CXX_thread := g++
 CXX_fuzz := clang++
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_release := -O2
 CXXFLAGS_address := -O1 $(sanitize) -Wno-maybe-uninitialized
+CXXFLAGS_thread := -O1 -fsanitize=thread
 CXXFLAGS_fuzz := -O1 $(sanitize) -fsanitize=fuzzer-no-link
 ifeq ($(CXX_$(VARIANT)),)
-$(error VARIANT=$(VARIANT) is none of release, address, fuzz)
+$(error VARIANT=$(VARIANT) is none of release, address, thread, fuzz)
 endif
 
 COMPILER = $(call once,COMPILER,$(call need,$(CXX_$(VARIANT))))
@@ -95,6 +98,8 @@ UNIT := $(call sources,tests/unit)
 MODEL := $(call sources,tests/model)
 PLANES := $(call sources,tests/planes)
 BENCH := $(call sources,tests/bench)
+THREAD := $(call sources,tests/thread) dataplane/tables.cpp $(addprefix tests/support/,bytes.cpp pins_race.cpp \
+  pin_table.cpp race_connections.cpp table_writer.cpp)
 FUZZ := $(wildcard tests/fuzz/*.cpp)
 WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(PLANES) $(BENCH))
 
@@ -109,7 +114,7 @@ PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
 TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(filter release,$(VARIANT)),$(if $(MODEL),$(OUT)/model_tests)) $(if $(PLANES),$(OUT)/plane_tests)
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(FUZZ))
 
-.PHONY: all test unit model planes e2e demo bench lint format fuzz asan soak clean setup help
+.PHONY: all test unit model planes e2e demo bench lint format fuzz asan tsan soak clean setup help
 .PHONY: test-programs test-bpf e2e-tools vectors fuzzers tidy
 all: $(PROGRAMS) $(BPF)
 	@:
@@ -133,7 +138,7 @@ clean:
 
 # Each step is a make of its own: the packages must be there before the next one looks for them, and two of
 # these targets in one call must not build the same object at once.
-STEPS := setup test unit model planes e2e demo bench lint format fuzz asan soak clean
+STEPS := setup test unit model planes e2e demo bench lint format fuzz asan tsan soak clean
 ifneq ($(filter $(STEPS),$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
@@ -146,8 +151,9 @@ test:
 	@scripts/setup
 	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
 	@$(MAKE) VARIANT=address test-programs
+	@$(MAKE) VARIANT=thread $(BUILD)/thread/thread_tests
 	@$(MAKE) VARIANT=release fuzzers
-	@tests/run lint unit model planes asan fuzz e2e
+	@tests/run lint unit model planes asan tsan fuzz e2e
 
 unit:
 	@$(MAKE) VARIANT=release $(BUILD)/release/unit_tests
@@ -165,6 +171,10 @@ asan:
 	@$(MAKE) VARIANT=release all test-bpf vectors
 	@$(MAKE) VARIANT=address test-programs
 	@tests/run asan
+
+tsan:
+	@$(MAKE) VARIANT=thread $(BUILD)/thread/thread_tests
+	@tests/run tsan
 
 e2e:
 	@$(MAKE) VARIANT=release all test-bpf e2e-tools
@@ -256,6 +266,10 @@ $(OUT)/model_tests: $(call objects,$(MODEL)) $(OUT)/libcontrol.a
 $(OUT)/plane_tests: $(call objects,$(PLANES)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lgtest_main -lgmock -lgtest $(LIBS) $(DPDK_LIBS) -o $@
+
+$(OUT)/thread_tests: $(call objects,$(THREAD))
+	$(link)
+	$(link_it) $(LIBS) -o $@
 
 $(OUT)/bench: $(call objects,$(BENCH)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
 	$(link)
