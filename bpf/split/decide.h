@@ -190,6 +190,31 @@ SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_b
   return (uint16_t)decided;
 }
 
+#if defined(__bpf__)
+#define STEADY_INLINE SPLIT_ASIDE /* its stack is then not added to that of decide_moving */
+#else
+#define STEADY_INLINE SPLIT_INLINE
+#endif
+
+/*
+ * What decide_moving says of a connection that has its pin, used in this tick, where the packet
+ * changes nothing: nearly every packet of a slot that moves. 0: anything else, nothing was done.
+ */
+STEADY_INLINE uint16_t decide_steady(const struct tables* tables, const struct packet* packet,
+                                     struct counters* row, uint32_t slot, uint64_t hash) {
+  struct pin_bucket* bucket = pins_at(tables, pin_bucket_of(hash));
+  uint32_t word = slot_word(tables, slot);
+  uint64_t* at = 0;
+  if (!bucket || !packet || !row || slot_is_settled(word)) return 0;
+  if (packet->kind != PACKET_FLOW || packet_is_new_connection(packet)) return 0;
+  uint64_t pin = pin_find(bucket, pin_identity(slot, hash), &at);
+  if (pin == 0 || backend_is_down(tables, pin_backend(pin))) return 0;
+  uint32_t state = pin_state_after(packet, pin_state(pin));
+  if (pin_used(pin, tick_now(tables), state) != pin) return 0;
+  if (slot_draining(word) != SLOT_LOOK) STORE_RELAXED(row->pinning, row->pinning + 1);
+  return pin_backend(pin);
+}
+
 SPLIT_ASIDE uint16_t decide_moving(const struct tables* tables, const struct packet* packet,
                                    struct counters* row, uint32_t slot, uint64_t hash) {
   struct pin_bucket* bucket = pins_at(tables, pin_bucket_of(hash));

@@ -13,7 +13,7 @@ const std::map<std::string, std::unique_ptr<Executor> (*)()>& makers() {
   static const std::map<std::string, std::unique_ptr<Executor> (*)()> makers = {
       {"native", make_native_executor},
       {"burst", make_burst_executor},
-      {"xdp", make_xdp_executor},
+      {"xdp", [] { return make_xdp_executor(); }},
   };
   return makers;
 }

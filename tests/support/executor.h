@@ -70,9 +70,10 @@ enum action action_of(enum verdict verdict);
 /// The stages called one after another, on heap buffers of the exact size.
 std::unique_ptr<Executor> make_native_executor();
 
-/// The XDP program through BPF_PROG_TEST_RUN, with maps of its own that are not pinned. Throws
-/// Error where the kernel does not allow it.
-std::unique_ptr<Executor> make_xdp_executor();
+/// The XDP program through BPF_PROG_TEST_RUN, with maps of its own that are not pinned, and in them
+/// rows of counters for so many others who decide by its tables. Throws Error where the kernel does
+/// not allow it.
+std::unique_ptr<Executor> make_xdp_executor(uint32_t data_plane_rows = 0);
 
 /// Frames that make_xdp_executor takes whole: what the kernel runs (an Ethernet header at least),
 /// and what fits into one buffer.

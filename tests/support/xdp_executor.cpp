@@ -36,13 +36,14 @@ uint64_t now_ns() {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
-std::unique_ptr<belka_bpf, CloseObject> load() {
+uint32_t xdp_rows() { return static_cast<uint32_t>(libbpf_num_possible_cpus()); }
+
+std::unique_ptr<belka_bpf, CloseObject> load(uint32_t counter_rows) {
   libbpf_set_print(quiet);
   std::unique_ptr<belka_bpf, CloseObject> object(belka_bpf__open());
   if (!object) throw Error(fmt::format("cannot open the XDP program: {}", std::strerror(errno)));
   object->rodata->interface_index = kIngressIfindex;
-  bpf_map__set_max_entries(object->maps.counters,
-                           static_cast<uint32_t>(libbpf_num_possible_cpus()));
+  bpf_map__set_max_entries(object->maps.counters, counter_rows);
   if (belka_bpf__load(object.get()) != 0) {
     throw Error(fmt::format("the kernel does not load the XDP program: {}; run as root",
                             std::strerror(errno)));
@@ -52,8 +53,12 @@ std::unique_ptr<belka_bpf, CloseObject> load() {
 
 class XdpExecutor : public Executor {
  public:
-  XdpExecutor() : object_(load()), tables_(map_tables()), out_(kOutBytes) {
-    tables_.node()->counter_rows = static_cast<uint32_t>(libbpf_num_possible_cpus());
+  explicit XdpExecutor(uint32_t data_plane_rows)
+      : object_(load(xdp_rows() + data_plane_rows)),
+        tables_(map_tables(xdp_rows() + data_plane_rows)),
+        out_(kOutBytes) {
+    tables_.node()->xdp_rows = xdp_rows();
+    tables_.node()->counter_rows = xdp_rows() + data_plane_rows;
     socket_ = socket(AF_XDP, SOCK_RAW, 0);
   }
   XdpExecutor(const XdpExecutor&) = delete;
@@ -75,13 +80,12 @@ class XdpExecutor : public Executor {
   }
 
  private:
-  Tables map_tables() const {
+  Tables map_tables(uint32_t counter_rows) const {
     std::vector<int> fds;
     for (const TableShape& shape : table_shapes()) {
       fds.push_back(bpf_object__find_map_fd_by_name(object_->obj, std::string(shape.name).c_str()));
     }
-    return Tables::from_map_fds(fds, static_cast<uint32_t>(libbpf_num_possible_cpus()),
-                                Tables::Access::daemon);
+    return Tables::from_map_fds(fds, counter_rows, Tables::Access::daemon);
   }
 
   /// A beat in the future stays fresh however long the test is held up. A socket that is bound to
@@ -150,7 +154,7 @@ class XdpExecutor : public Executor {
 
   Totals totals() const {
     Totals totals{};
-    for (uint32_t row = 0; row < tables()->node->counter_rows; row++) {
+    for (uint32_t row = 0; row < tables()->node->xdp_rows; row++) {
       for (size_t i = 0; i < totals.size(); i++) {
         totals[i] += tables()->counters[row].verdict[i].packets;
       }
@@ -190,6 +194,8 @@ class XdpExecutor : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_xdp_executor() { return std::make_unique<XdpExecutor>(); }
+std::unique_ptr<Executor> make_xdp_executor(uint32_t data_plane_rows) {
+  return std::make_unique<XdpExecutor>(data_plane_rows);
+}
 
 }  // namespace belka
