@@ -78,7 +78,7 @@ static struct watch watches[QUEUES];
 
 /* A data plane that hangs takes at most so many packets with it, beside those of the time after
  * which its heartbeat is stale. */
-enum { TRUSTED_PACKETS = 7 };
+enum { TRUSTED_PACKETS = 3 };
 
 static __always_inline int is_fresh(struct watch* watch, uint64_t beat_ns) {
   uint64_t jiffy = bpf_jiffies64();
