@@ -123,7 +123,8 @@ class Preparer {
     if (!number_service(before, after)) return;
     const Numbers numbers = number_backends(before, after);
     if (!change_.plan.faults.empty()) return;
-    const ServiceStanding standing(tables_, before, after, numbers, kept_, terms_);
+    const ServiceStanding standing(tables_, before, after, numbers, kept_, terms_,
+                                   change_.new_backends);
     const ServiceRing ring = build_service_ring(config, seed_, standing.pools());
     std::copy(ring.faults.begin(), ring.faults.end(), std::back_inserter(change_.plan.faults));
     if (!ring.faults.empty()) return;
@@ -132,7 +133,7 @@ class Preparer {
     const size_t words_before = change_.slots.size();
     store_slots(ring, numbers, standing, before, after, slots_of);
     for (HeldBackend& backend : after.backends) backend.slots = slots_of[backend.number];
-    store_info(after, ring, standing);
+    store_info(after, ring, standing, before != nullptr);
     PlanService plan = compare_services(before, &after);
     plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
     count_moved(before, ring, numbers, plan);
@@ -185,7 +186,7 @@ class Preparer {
         } else if (back != leaving.end()) {
           keep_backend(*back->second, next, true);
           leaving.erase(back);
-        } else if (!new_backend(backend, after, next)) {
+        } else if (!new_backend(backend, before, after, next)) {
           return numbers;
         }
         numbers[pool].push_back(next.number);
@@ -202,7 +203,22 @@ class Preparer {
       change_.backend_edits.push_back({next.number, next.pool, next.weight});
   }
 
-  bool new_backend(const BackendConfig& backend, const HeldService& service, HeldBackend& next) {
+  // What is known of an address, in whichever pool or mode the service had it.
+  void inherit(const HeldService* before, NewBackend& backend) const {
+    if (before == nullptr) return;
+    const Address address = address_of(backend.record);
+    for (const auto* held : {&before->backends, &before->leaving}) {
+      for (const HeldBackend& other : *held) {
+        if (other.address != address) continue;
+        const BackendRecord& record = tables_.backends[other.number];
+        backend.record.admin = std::max(backend.record.admin, record.admin);
+        backend.record.down |= record.down & BACKEND_UNHEALTHY;
+      }
+    }
+  }
+
+  bool new_backend(const BackendConfig& backend, const HeldService* before,
+                   const HeldService& service, HeldBackend& next) {
     const auto taken = change_.after.free_backends.take();
     if (!taken) {
       fault(fmt::format("service {}: no number is free for the backend {} beside the {} in use; {}",
@@ -216,6 +232,7 @@ class Preparer {
     change_.new_backends.push_back({next.number,
                                     donor == donors_.end() ? uint16_t{0} : donor->second,
                                     backend_of(backend, service.number, next.pool, next.mode)});
+    inherit(before, change_.new_backends.back());
     return true;
   }
 
@@ -227,7 +244,8 @@ class Preparer {
   // The slot's next word on its way to `number`. A range that no packet reaches yet has no past.
   uint32_t next_word(uint32_t word, uint16_t number, bool has_past, bool goes_on) const {
     if (!has_past) return slot_settled(number);
-    if (terms_.pace == Pace::hard) return slot_hard(word, number);
+    // What is only under way already has its own connections.
+    if (terms_.pace == Pace::hard && slot_current(word) != number) return slot_hard(word, number);
     // What is held stays so: by the last daemon, or while it is only looked at anew.
     const bool is_held = goes_on && slot_draining(word) == SLOT_HOLD;
     return terms_.pace == Pace::gentle || is_held ? slot_hold(word, number)
@@ -257,12 +275,13 @@ class Preparer {
   }
 
   void store_info(const HeldService& after, const ServiceRing& ring,
-                  const ServiceStanding& standing) {
+                  const ServiceStanding& standing, bool has_number) {
     const std::vector<uint32_t> slots = ring.slots_in_force();
     std::vector<PoolInForce> pools;
     for (size_t i = 0; i < slots.size(); ++i)
       pools.push_back({slots[i], standing.pools()[i].fallback});
-    const InfoRecord info = info_of(after.config, after.range()->base, pools);
+    InfoRecord info = info_of(after.config, after.range()->base, pools);
+    if (has_number) info.drain_limit_ms = tables_.service_info[after.number].drain_limit_ms;
     if (std::memcmp(&info, &tables_.service_info[after.number], sizeof info) != 0)
       change_.infos.push_back({after.number, info});
   }

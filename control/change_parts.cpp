@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "control/change_standing.h"
 #include "control/slot_change.h"
 
 namespace belka {
@@ -102,10 +103,13 @@ class Unlinker {
     if (!service.draining) change_.draining_services.push_back(service.number);
     for (const auto* held : {&service.backends, &service.leaving})
       for (const HeldBackend& backend : *held) let_leave(backend, held == &service.leaving, after);
+    const ServiceStanding standing(tables_, &service, after, {}, kept_, terms_,
+                                   change_.new_backends);
+    standing.note(change_);
     const SlotRange& range = *service.range();
     for (uint32_t i = 0; i < range.slots; ++i) {
       const uint32_t before = tables_.slots[range.base + i];
-      const uint32_t word = slot_towards(before, 0);
+      const uint32_t word = slot_towards(standing.without_down(before, 0), 0);
       if (word != before) change_.slots.push_back({range.base + i, word});
     }
     change_.after.services.emplace(service.config.name, std::move(after));

@@ -23,12 +23,16 @@ uint8_t fallback_before(const TableView& tables, const HeldService* before,
 ServiceStanding::ServiceStanding(const TableView& tables, const HeldService* before,
                                  const HeldService& after,
                                  const std::vector<std::vector<uint16_t>>& numbers,
-                                 const std::vector<bool>& kept, const ChangeTerms& terms)
+                                 const std::vector<bool>& kept, const ChangeTerms& terms,
+                                 std::vector<NewBackend>& new_backends)
     : tables_(tables),
       kept_(kept),
       terms_(terms),
       service_(after.number),
-      is_checked_(after.config.health.has_value()) {
+      is_checked_(after.config.health.has_value()),
+      is_restart_(before != nullptr && !before->whole) {
+  for (NewBackend& backend : new_backends)
+    if (backend.record.service == service_) new_[backend.number] = &backend.record;
   for (size_t i = 0; i < numbers.size(); ++i) stand_pool(before, after.config.pools[i], numbers[i]);
   if (before == nullptr) return;
   for (const auto* held : {&before->backends, &before->leaving})
@@ -36,33 +40,40 @@ ServiceStanding::ServiceStanding(const TableView& tables, const HeldService* bef
       if (!kept_[backend.number]) stand_leaving(backend);
 }
 
-BackendStanding ServiceStanding::standing_of(uint16_t number) const {
-  if (!kept_[number]) return {};
-  const BackendRecord& record = tables_.backends[number];
-  return {.healthy = !is_checked_ || (record.down & BACKEND_UNHEALTHY) == 0,
+// Where the last daemon was killed before it acted on a failure, the checks may say it again.
+BackendStanding ServiceStanding::standing_of(uint16_t number, uint8_t fallback) const {
+  const auto is_new = new_.find(number);
+  const BackendRecord& record = is_new == new_.end() ? tables_.backends[number] : *is_new->second;
+  const bool is_down = (record.down & BACKEND_DOWN) != 0;
+  const bool was_acted_on =
+      is_down || !is_restart_ || fallback == POOL_USE_ALL || is_new != new_.end();
+  const bool fails = (record.down & BACKEND_UNHEALTHY) != 0 && was_acted_on;
+  return {.healthy = !is_checked_ || !fails,
           .admin = record.admin,
-          .is_down = (record.down & BACKEND_DOWN) != 0,
-          .rests = terms_.rests && terms_.rests(number)};
+          .is_down = is_down,
+          .rests = is_down && terms_.rests && terms_.rests(number)};
 }
 
 void ServiceStanding::stand_pool(const HeldService* before, const PoolConfig& pool,
                                  const std::vector<uint16_t>& numbers) {
   std::vector<BackendStanding> backends;
   backends.reserve(numbers.size());
-  for (const uint16_t number : numbers) backends.push_back(standing_of(number));
-  pools_.push_back(stand(pool, backends, fallback_before(tables_, before, pool.name)));
+  const uint8_t fallback = fallback_before(tables_, before, pool.name);
+  for (const uint16_t number : numbers) backends.push_back(standing_of(number, fallback));
+  pools_.push_back(stand(pool, backends, fallback));
   for (size_t i = 0; i < numbers.size(); ++i) {
-    if (kept_[numbers[i]]) mark(numbers[i], pools_.back().marks[i]);
+    const auto is_new = new_.find(numbers[i]);
+    if (is_new == new_.end()) mark(numbers[i], pools_.back().marks[i]);
+    if (is_new != new_.end()) is_new->second->down = pools_.back().marks[i];
     if (pools_.back().waits[i]) waiting_.push_back(numbers[i]);
   }
 }
 
-// It belongs to no pool any more: once down, it stays so.
+// It belongs to no pool any more: once down, it stays so. One whose pool used it although its
+// checks fail keeps its connections; note_health marks those whose checks fail later.
 void ServiceStanding::stand_leaving(const HeldBackend& backend) {
   const BackendRecord& record = tables_.backends[backend.number];
-  const bool fails = is_checked_ && (record.down & BACKEND_UNHEALTHY) != 0;
-  const bool is_out =
-      fails || record.admin == BACKEND_DISABLED || (record.down & BACKEND_DOWN) != 0;
+  const bool is_out = record.admin == BACKEND_DISABLED || (record.down & BACKEND_DOWN) != 0;
   mark(backend.number, static_cast<uint8_t>(is_out ? record.down | BACKEND_DOWN : record.down));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "control/change.h"
@@ -13,10 +14,10 @@ namespace belka {
 class ServiceStanding {
  public:
   // `numbers` by pool and backend; `kept` by number: it was there before, so that what the tables
-  // say of it counts. `before`, where there is one, outlives none of this.
+  // say of it counts; of the others, what stands in `new_backends`, whose marks are set.
   ServiceStanding(const TableView& tables, const HeldService* before, const HeldService& after,
                   const std::vector<std::vector<uint16_t>>& numbers, const std::vector<bool>& kept,
-                  const ChangeTerms& terms);
+                  const ChangeTerms& terms, std::vector<NewBackend>& new_backends);
 
   const std::vector<PoolStanding>& pools() const { return pools_; }
 
@@ -27,7 +28,7 @@ class ServiceStanding {
   uint32_t without_down(uint32_t word, uint16_t heir) const;
 
  private:
-  BackendStanding standing_of(uint16_t number) const;
+  BackendStanding standing_of(uint16_t number, uint8_t fallback) const;
   void stand_pool(const HeldService* before, const PoolConfig& pool,
                   const std::vector<uint16_t>& numbers);
   void stand_leaving(const HeldBackend& backend);
@@ -39,6 +40,8 @@ class ServiceStanding {
   const ChangeTerms& terms_;
   const uint16_t service_;
   const bool is_checked_;
+  const bool is_restart_;
+  std::map<uint16_t, BackendRecord*> new_;  // by number
   std::vector<PoolStanding> pools_;
   std::vector<BackendMark> marks_;  // that differ from what stands
   bool any_goes_down_ = false;

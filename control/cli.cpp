@@ -133,7 +133,7 @@ const std::vector<Command> kCommands = {
     {"backend",
      "drain|undrain|disable ADDRESS [SERVICE]",
      "give a backend no new connections (drain), none at all (disable), or all that it is due",
-     {"gentle", "hard", "output", "socket"},
+     {"gentle", "output", "socket"},
      2,
      3,
      run_backend},

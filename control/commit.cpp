@@ -53,6 +53,7 @@ void Publisher::store_infos(const PreparedChange& change) {
     stores_.update(to.pools, from.pools);
     stores_.update(to.source_bits, from.source_bits);
     stores_.update(to.idle_ms, from.idle_ms);
+    stores_.update(to.drain_limit_ms, from.drain_limit_ms);
     stores_.update(to.draining, from.draining);
     stores_.update(to.mode, from.mode);
     for (size_t i = 0; i < POOLS; ++i) {

@@ -227,6 +227,10 @@ Answer Controller::set_backend(const BackendRequest& request) {
     return refuse(Fault::invalid, {fmt::format("found {}, allowed is drain, undrain or disable",
                                                quote(request.verb))});
   }
+  if (request.pace == Pace::hard) {
+    return refuse(Fault::invalid, {"found pace=hard, allowed is gentle or none; disable gives up "
+                                   "a backend's connections"});
+  }
   const auto address = Address::parse(request.address);
   if (!address) {
     return refuse(Fault::invalid,

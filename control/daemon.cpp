@@ -279,8 +279,13 @@ void Daemon::pass_time(Publisher& publisher) {
   neighbours_->tick(publisher, now);
   next_tick_ = now + Neighbours::kTick;
   if (now < next_pass_) return;
-  if (publisher.pass_time()) published_ = true;  // what has drained is not looked after any more
   next_pass_ = now + kPassTimeEvery;
+  try {
+    // What has drained is not looked after any more.
+    if (publisher.pass_time()) published_ = true;
+  } catch (const Error& error) {
+    spdlog::error("time: {}", error.what());
+  }
 }
 
 void Daemon::follow_kernel(Publisher& publisher) {

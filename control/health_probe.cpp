@@ -46,10 +46,12 @@ SocketAddress socket_address(const Address& address, uint16_t port) {
   return result;
 }
 
-// EAGAIN of connect(2): no local ports or no memory for the route.
+// EADDRNOTAVAIL and EAGAIN of connect(2): no local ports, no memory for the route. EPERM, EACCES:
+// our own firewall. (Without a route to a backend its packets cannot be sent either: that is a
+// failure.)
 bool is_lack_of_ours(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-         error == EAGAIN;
+         error == EAGAIN || error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
 }
 
 // `Connection refused` within a sentence.

@@ -22,14 +22,6 @@ HealthTarget target_of(const HeldService& service, const HeldBackend& backend,
           .starts_up = (tables.backends[backend.number].down & BACKEND_UNHEALTHY) == 0};
 }
 
-std::string name_of(const Publisher& publisher, uint16_t number) {
-  for (const BackendRef& backend : publisher.backends())
-    if (backend.number == number)
-      return fmt::format("{}{}{} of service {}", backend.address.text(),
-                         backend.pool.empty() ? "" : " in ", backend.pool, backend.service_name);
-  return fmt::format("backend {}", number);
-}
-
 }  // namespace
 
 void HealthWatch::follow(Publisher& publisher) {
@@ -53,20 +45,30 @@ void HealthWatch::follow(Publisher& publisher) {
   if (!notes.empty()) publisher.note_health(notes);
 }
 
-void HealthWatch::handle_events(Publisher& publisher) {
-  const std::vector<HealthChange> changes = checker_.handle_events();
-  if (changes.empty()) return;
-  std::vector<HealthNote> notes;
-  for (const HealthChange& change : changes) {
-    const auto number = static_cast<uint16_t>(change.id);
-    notes.push_back({number, change.up});
-    if (change.up) {
-      spdlog::info("{} is up: {}", name_of(publisher, number), change.reason);
-    } else {
-      spdlog::warn("{} is down: {}", name_of(publisher, number), change.reason);
-    }
+void HealthWatch::log(const HealthChange& change, const Publisher& publisher) const {
+  const BackendRecord& record = publisher.tables().backends[change.id];
+  const std::string service = view_service(publisher.tables(), record.service)
+                                  .value_or(ServiceView{.name = "that is gone"})
+                                  .name;
+  const std::string name = fmt::format("{} of service {}", address_of(record).text(), service);
+  if (change.up) {
+    spdlog::info("{} is up: {}", name, change.reason);
+  } else {
+    spdlog::warn("{} is down: {}", name, change.reason);
   }
-  publisher.note_health(notes);
+}
+
+void HealthWatch::handle_events(Publisher& publisher) {
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  for (const HealthChange& change : checker_.handle_events()) {
+    notes_.push_back({static_cast<uint16_t>(change.id), change.up});
+    log(change, publisher);
+  }
+  const auto begin = Clock::now();
+  if (notes_.empty() || begin < next_work_) return;
+  publisher.note_health(std::exchange(notes_, {}));
+  const auto end = Clock::now();
+  next_work_ = end + std::max<Clock::duration>(kPause, 2 * (end - begin));
 }
 
 void HealthWatch::report(const Publisher& publisher) {

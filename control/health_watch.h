@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "control/health.h"
 #include "control/publish.h"
@@ -26,7 +28,8 @@ class HealthWatch {
 
   int fd() const { return checker_.fd(); }  // readable when handle_events has something to do
 
-  // Never blocks, but for the Publisher's work where a backend went up or down.
+  // Never blocks, but for the Publisher's work where a backend went up or down: at most a third of
+  // the time, and otherwise at the next call. To be called ten times a second, events or not.
   void handle_events(Publisher& publisher);
 
   // Logs pools that fell back, and those that serve themselves again, since the last call.
@@ -39,7 +42,13 @@ class HealthWatch {
   const HealthChecker::Counts& counts() const { return checker_.counts(); }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  void log(const HealthChange& change, const Publisher& publisher) const;
+
   HealthChecker checker_;
+  std::vector<HealthNote> notes_;  // that the publisher was not told yet, in order
+  Clock::time_point next_work_;
   std::map<std::pair<std::string, std::string>, uint8_t> fallback_;  // as logged, by service, pool
   uint64_t generation_ = 0;                                          // that was looked at
   size_t backends_ = 0;

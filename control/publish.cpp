@@ -71,7 +71,7 @@ Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
       holdings_(read_holdings(tables_, hooks_.now_ns(), resting_.front())),
       keeper_(tables_, stores_),
       next_tick_ns_(hooks_.now_ns() + tick_ns()),
-      born_tick_(tables_.node->tick),
+      born_({tables_.node->tick, hooks_.now_ns()}),
       in_force_(config_of(holdings_)) {
   in_force_.tick_ms = tick_ms();
   note_idle_times();

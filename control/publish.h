@@ -66,6 +66,9 @@ PublishHooks machine_hooks();
 // 6298) and a plane may be held up.
 inline constexpr uint64_t kHoldNs = 4'000'000'000;
 
+// How long a backend that went down stays out at least: longer than a plane may be held up.
+inline constexpr uint64_t kRestNs = kHoldNs;
+
 // Writes the shared tables: the one writer of all but counters, heartbeats and interfaces; pins are
 // cleared by it and written by the planes. What it
 // knows it has from the tables themselves, so a new one on the same tables goes on where the last
@@ -108,9 +111,9 @@ class Publisher {
   bool set_drain_limit(std::string_view service, uint32_t limit_ms);
 
   // What the checks say. Who is down loses its slots to the others of its pool, and its connections
-  // at once; who is up again gets the same slots back, but not before a whole sweep and a tick
-  // (pass_time). A pool that has too few left falls back (control/standing.h). Numbers that nobody
-  // holds, and backends of services without checks, change nothing.
+  // at once; who is up again gets the same slots back, but not before a tick with its sweep,
+  // nor before kRestNs (pass_time). A pool that has too few left falls back (control/standing.h).
+  // Numbers that nobody holds, and backends of services without checks, change nothing.
   void note_health(const std::vector<HealthNote>& notes);
 
   // What an operator says (enum backend_admin): drained gets no new connections, disabled is down.
@@ -187,8 +190,12 @@ class Publisher {
   };
   std::map<uint16_t, Hold> holds_;  // by service
   uint64_t next_tick_ns_;
-  const uint32_t born_tick_;
-  std::map<uint16_t, uint32_t> down_since_;            // the tick; of others, since born_tick_
+  struct Moment {
+    uint32_t tick;
+    uint64_t time_ns;
+  };
+  const Moment born_;
+  std::map<uint16_t, Moment> down_since_;              // of others, since born_
   std::map<uint16_t, std::vector<uint16_t>> waiting_;  // by service: backends that only rest
   Config in_force_;
   uint64_t commits_ = 0;

@@ -5,31 +5,25 @@
 #include "control/publish.h"
 
 namespace belka {
-namespace {
-
-constexpr uint32_t kRestTicks =
-    2;  // a whole one, whenever in a tick it began; then there is a sweep
-
-}  // namespace
-
 bool Publisher::is_held(uint16_t backend) const {
   const BackendRecord& record = tables_.backends[backend];
   return backend != 0 && backend <= BACKENDS_MAX && record.retired == 0 &&
          record.next_hop.part.state != BACKEND_FREE;
 }
 
-// Until then a plane may put in a pin that names it, for a packet that it had in hand.
+// Until then a plane may put in a pin that names it, for a packet that it had in hand; then there
+// has been a tick, and its sweep.
 bool Publisher::rests(uint16_t backend) const {
-  const auto since = down_since_.find(backend);
-  const uint32_t tick = since == down_since_.end() ? born_tick_ : since->second;
-  return tables_.node->tick - tick < kRestTicks;
+  const auto found = down_since_.find(backend);
+  const Moment& since = found == down_since_.end() ? born_ : found->second;
+  return tables_.node->tick == since.tick || hooks_.now_ns() - since.time_ns < kRestNs;
 }
 
 void Publisher::mark(const BackendMark& mark) {
   BackendRecord& record = tables_.backends[mark.number];
   const bool was_down = (record.down & BACKEND_DOWN) != 0;
   const bool is_down = (mark.down & BACKEND_DOWN) != 0;
-  if (is_down && !was_down) down_since_[mark.number] = tables_.node->tick;
+  if (is_down && !was_down) down_since_[mark.number] = {tables_.node->tick, hooks_.now_ns()};
   // Pairs with decide's load of it.
   stores_.update(record.down, mark.down);
   if (!is_down) down_since_.erase(mark.number);
@@ -48,16 +42,22 @@ void Publisher::look_anew(std::set<uint16_t> services, Pace pace) {
 
 void Publisher::note_health(const std::vector<HealthNote>& notes) {
   std::set<uint16_t> services;
+  bool any_leaving = false;
   for (const auto& [number, healthy] : notes) {
     if (!is_held(number)) continue;
-    BackendRecord& record = tables_.backends[number];
-    const auto down = static_cast<uint8_t>(healthy ? record.down & ~BACKEND_UNHEALTHY
-                                                   : record.down | BACKEND_UNHEALTHY);
+    const BackendRecord& record = tables_.backends[number];
+    auto down = static_cast<uint8_t>(record.down & ~BACKEND_UNHEALTHY);
+    if (!healthy) down |= BACKEND_UNHEALTHY;
     if (down == record.down) continue;
-    stores_.store(record.down, down);
+    // One that leaves has no pool to say what becomes of it.
+    const bool leaves = !healthy && record.draining != 0;
+    if (leaves) down |= BACKEND_DOWN;
+    any_leaving |= leaves;
+    mark({number, down});
     services.insert(record.service);
   }
   look_anew(std::move(services), Pace::now);
+  if (any_leaving) keeper_.sweep();
 }
 
 void Publisher::set_admin(const std::vector<uint16_t>& backends, uint8_t admin, Pace pace) {

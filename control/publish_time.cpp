@@ -26,8 +26,13 @@ void Publisher::set_tick(uint32_t tick_ms) {
   next_tick_ns_ = hooks_.now_ns() + tick_ns();  // not the old length after the start
 }
 
-// A change that holds a service's slots has all of them, so it takes the place of the last.
+// A change that works a service out has all of its slots that are held, so these take the place of
+// the last ones.
 void Publisher::hold(PreparedChange& change) {
+  for (const auto& [service, waiting] : change.waiting)
+    if (!change.holds.contains(service)) holds_.erase(service);
+  for (const uint16_t service : change.removed_services) holds_.erase(service);
+  for (const uint16_t service : change.draining_services) holds_.erase(service);
   for (auto& [service, slots] : change.holds) {
     Hold& hold = holds_[service];
     if (!change.keeps_hold_time || hold.due_ns == 0) hold.due_ns = hooks_.now_ns() + kHoldNs;
@@ -116,6 +121,10 @@ void Publisher::remove_drained() {
 bool Publisher::release(std::string_view name) {
   const auto service = holdings_.services.find(name);
   if (service == holdings_.services.end()) return false;
+  // What is held changes first, or it would not any more.
+  if (const auto hold = holds_.find(service->second.number); hold != holds_.end())
+    hold->second.due_ns = 0;
+  end_holds(hooks_.now_ns());
   for (const SlotRange& range : service->second.ranges) keeper_.release(range);
   keeper_.sweep();
   return true;

@@ -13,11 +13,11 @@ bool is_free(const BackendStanding& backend) {
   return backend.admin == BACKEND_ENABLED && !(backend.is_down && backend.rests);
 }
 
-bool has_too_few(const PoolStanding& pool, uint32_t percent, uint8_t fallback_before) {
+bool has_too_few(const PoolStanding& pool, uint8_t fallback_before) {
   if (pool.backends == 0) return false;
-  const bool any_is_enough = percent == 0;
-  if (fallback_before == POOL_ITSELF || any_is_enough) return pool.up < pool.needed;
-  return pool.up < std::min(pool.needed + 1, pool.backends);
+  const bool wants_more = fallback_before == POOL_PROD || fallback_before == POOL_USE_ALL;
+  if (!wants_more || pool.needed == 1) return pool.up < pool.needed;
+  return pool.up < std::max(pool.needed, std::min(pool.needed + 1, pool.possible));
 }
 
 enum pool_fallback fallback_of(const PoolConfig& pool, bool any_is_free) {
@@ -50,12 +50,12 @@ PoolStanding stand(const PoolConfig& pool, const std::vector<BackendStanding>& b
     if (pool.backends[i].weight == 0) continue;
     ++standing.backends;
     any_is_free |= is_free(backends[i]);
+    standing.possible += backends[i].admin == BACKEND_ENABLED ? 1 : 0;
     standing.up += is_free(backends[i]) && backends[i].healthy ? 1 : 0;
   }
   const uint32_t share = standing.backends * pool.min_healthy_percent + kAllPercent - 1;
   standing.needed = std::max(1u, share / kAllPercent);
-  if (has_too_few(standing, pool.min_healthy_percent, fallback_before))
-    standing.fallback = fallback_of(pool, any_is_free);
+  if (has_too_few(standing, fallback_before)) standing.fallback = fallback_of(pool, any_is_free);
   const bool uses_all = standing.fallback == POOL_USE_ALL;
   for (const BackendStanding& backend : backends) {
     standing.serves.push_back(is_free(backend) && (backend.healthy || uses_all));

@@ -23,6 +23,7 @@ struct PoolStanding {
   uint8_t fallback = POOL_ITSELF;  // enum pool_fallback
   uint32_t backends = 0;           // with a weight above 0
   uint32_t up = 0;                 // of them: healthy, and not taken out by an operator
+  uint32_t possible = 0;           // of them: not taken out by an operator
   uint32_t needed = 0;             // of them, so that the pool serves itself
   std::vector<bool> serves;        // by backend: new connections may go to it
   std::vector<uint8_t> marks;      // by backend: enum backend_down, or-ed
@@ -35,8 +36,9 @@ struct PoolStanding {
 // fails its checks, is down as well: its connections are given up.
 //
 // A pool falls back when fewer of its backends are up than `min_healthy` of those with a weight
-// (rounded up), or none; and serves itself again when one more is up than that, or all of them.
-// Where any single one is enough, the first ends it.
+// (rounded up), or none; and serves itself again when one more is up than that, or all that no
+// operator took out. Where one alone is enough, and where the fallback is to refuse (which helps
+// nobody), as many as are needed end it.
 PoolStanding stand(const PoolConfig& pool, const std::vector<BackendStanding>& backends,
                    uint8_t fallback_before);
 

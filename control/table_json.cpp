@@ -104,7 +104,7 @@ json pools_json(const struct tables& tables) {
     size_t index = 0;
     for (json& pool : split_json(service)) {
       const auto in_pool = [&](const BackendView& backend) {
-        return backend.service == service.number && backend.pool == index;
+        return backend.service == service.number && backend.pool == index && !backend.leaving;
       };
       pool["service"] = service.name;
       pool["backends"] = std::count_if(backends.begin(), backends.end(), in_pool);

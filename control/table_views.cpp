@@ -107,6 +107,7 @@ std::vector<BackendView> view_backends(const struct tables& tables) {
                      .mtu_bytes = entry.mtu,
                      .down = entry.down,
                      .admin = entry.admin,
+                     .leaving = entry.draining != 0,
                      .slots = slots[number]};
     view.address.family = entry.family;
     std::memcpy(view.address.bytes.data(), entry.address, sizeof entry.address);
@@ -163,6 +164,7 @@ std::string_view fallback_goes(uint8_t fallback) {
 std::string standing_text(const BackendView& backend) {
   const bool is_unhealthy = (backend.down & BACKEND_UNHEALTHY) != 0;
   const bool is_down = (backend.down & BACKEND_DOWN) != 0;
+  if (backend.leaving) return is_down ? "leaving, down" : "leaving";
   if (backend.admin == BACKEND_DISABLED) return "disabled";
   if (backend.admin == BACKEND_DRAINED) return is_unhealthy ? "drained, down" : "drained";
   if (is_unhealthy) return is_down ? "down" : "down, used";
@@ -170,7 +172,7 @@ std::string standing_text(const BackendView& backend) {
 }
 
 bool is_up(const BackendView& backend) {
-  return backend.down == 0 && backend.admin == BACKEND_ENABLED;
+  return backend.down == 0 && backend.admin == BACKEND_ENABLED && backend.weight != 0;
 }
 
 std::string mac_text(const uint8_t mac[6]) {

@@ -49,9 +49,10 @@ struct BackendView {
   std::string next_hop_mac;  // empty unless state is ready
   uint32_t ifindex = 0;
   uint16_t mtu_bytes = 0;
-  uint8_t down = 0;    // enum backend_down, or-ed
-  uint8_t admin = 0;   // enum backend_admin
-  uint32_t slots = 0;  // of its service that answer it
+  uint8_t down = 0;      // enum backend_down, or-ed
+  uint8_t admin = 0;     // enum backend_admin
+  bool leaving = false;  // not in the configuration any more; its pool is of the past
+  uint32_t slots = 0;    // of its service that answer it
 };
 
 // None where no service has this number.
@@ -74,10 +75,10 @@ std::string_view state_name(uint8_t state);
 std::string_view fallback_name(uint8_t fallback);
 // Where its new connections go then: `to prod`, `nowhere`.
 std::string_view fallback_goes(uint8_t fallback);
-// Whether a backend serves, and why not: `up`, `down`, `drained`, `disabled`; `down, used` where
-// its pool uses all; `returns` where it is up again, and rests.
+// Whether a backend gets new connections, and why not: `up`, `down`, `drained`, `disabled`; `down,
+// used` where its pool uses all; `returns` where it is up again, and rests.
 std::string standing_text(const BackendView& backend);
-bool is_up(const BackendView& backend);  // healthy, and no operator took it out
+bool is_up(const BackendView& backend);  // healthy, with a weight, and no operator took it out
 std::string mac_text(const uint8_t mac[6]);
 
 // {"services": [...]}, {"pools": [...]} and {"backends": [...]}, as `get` shows them.

@@ -92,6 +92,8 @@ def judge(idle_s, path, *files):
         tally["moved" if idle else "busy moved"] += moves > 0
         tally["sent"] += len(times)
         tally["lost"] += len(times) - len(visited)
+        if len(visited) < 0.9 * len(times):
+            faults.append(f"flow {flow} lost {len(times) - len(visited)} of its {len(times)} packets")
         # Where it went after a silence that was long enough is its home from then on.
         for number, (earlier, later) in enumerate(zip(times, times[1:])):
             if later - earlier <= float(idle_s) and (flow, number) in got and (flow, number + 1) in got and \

@@ -140,7 +140,7 @@ TEST_F(CliWithDaemon, TakesABackendOutAndBackIn) {
   EXPECT_THAT(ctl({"status"}).out, HasSubstr("FALLS BACK  SERVICE  UP  BACKENDS  TO\n"
                                              "canary      web       0         1  prod\n"));
   EXPECT_THAT(ctl({"backend", "undrain", "10.0.2.1", "web"}).out, HasSubstr(" up "));
-  EXPECT_THAT(ctl({"backend", "disable", "10.0.1.1", "--hard"}).out, HasSubstr(" disabled "));
+  EXPECT_THAT(ctl({"backend", "disable", "10.0.1.1"}).out, HasSubstr(" disabled "));
   EXPECT_THAT(ctl({"backend", "undrain", "10.0.1.1"}).out, HasSubstr(" returns "));
   for (const auto& [words, sentence] :
        std::vector<std::pair<std::vector<std::string>, std::string>>{

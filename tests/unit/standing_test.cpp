@@ -73,6 +73,19 @@ TEST(Standing, WithAMinimumOneMoreThanThatEndsTheFallback) {
   EXPECT_EQ(stand(half, up_of_four(3), POOL_PROD).fallback, POOL_ITSELF);
 }
 
+TEST(Standing, WhereTheFallbackIsToRefuseAsManyAsAreNeededEndIt) {
+  const PoolConfig half = pool_of(4, Fallback::refuse, 50, "prod");
+  EXPECT_EQ(stand(half, up_of_four(1), POOL_ITSELF).fallback, POOL_REFUSE);
+  EXPECT_EQ(stand(half, up_of_four(2), POOL_REFUSE).fallback, POOL_ITSELF);
+}
+
+TEST(Standing, WhomAnOperatorTookOutIsNotWaitedFor) {
+  const PoolConfig half = pool_of(4, Fallback::prod, 50);
+  EXPECT_EQ(stand(half, {kUp, kUp, kDrained, kDisabled}, POOL_PROD).fallback, POOL_ITSELF);
+  EXPECT_EQ(stand(half, {kUp, kUp, kFails, kDrained}, POOL_PROD).fallback, POOL_PROD);
+  EXPECT_EQ(stand(pool_of(2, Fallback::prod, 50), {kUp, kFails}, POOL_PROD).fallback, POOL_ITSELF);
+}
+
 TEST(Standing, AllOfThemAlwaysEndTheFallback) {
   const PoolConfig all = pool_of(4, Fallback::prod, 100);
   EXPECT_EQ(stand(all, up_of_four(3), POOL_ITSELF).fallback, POOL_PROD);
