@@ -138,7 +138,11 @@ static __always_inline int split(struct xdp_md* context, struct passage* passage
   passage->backend = slot_current(word);
   if (SPLIT_UNLIKELY(!slot_is_settled(word))) {
     uint64_t own_hash = connection_hash(&passage->choice, &passage->packet, hash);
-    passage->backend = decide_moving(&tables, &passage->packet, passage->counters, slot, own_hash);
+    struct counters* row = passage->counters;
+    passage->backend = decide_steady(&tables, &passage->packet, row, slot, own_hash);
+    if (SPLIT_UNLIKELY(passage->backend == 0)) {
+      passage->backend = decide_moving(&tables, &passage->packet, row, slot, own_hash);
+    }
   }
   const struct backend* backend = backend_at(&tables, passage->backend);
   if (!backend) return refuse(passage, VERDICT_no_backend);

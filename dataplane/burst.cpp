@@ -3,6 +3,7 @@
 
 #include <rte_prefetch.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "split/classify.h"
@@ -37,7 +38,7 @@ uint32_t fill_lane(HashLanes& lanes, uint32_t lane, const struct choice& choice,
 }
 
 /// Packets of services that hash the source alone: one by one.
-void hash_by_source(Burst& burst, uint32_t place, const struct choice& choice) {
+[[gnu::noinline]] void hash_by_source(Burst& burst, uint32_t place, const struct choice& choice) {
   burst.by_source[burst.by_source_count] = static_cast<uint8_t>(place);
   burst.by_source_hash[burst.by_source_count++] = hash_flow(&choice, &burst.passage[place].packet);
 }
@@ -83,7 +84,6 @@ void classify_all(Burst& burst, const struct tables* tables, struct counters* ro
     passage->slot_base = choice.slot_base;
     passage->slot_mask = choice.slot_mask;
     passage->service = choice.service;
-    passage->source_bits = choice.source_bits;
     ipv6_count += fill_lane(burst.lanes, found, choice, passage->packet);
     if (SPLIT_UNLIKELY(choice.source_bits != 0)) hash_by_source(burst, found, choice);
     passage++;
@@ -134,18 +134,25 @@ void find_slots(Burst& burst, const struct tables* tables) {
 
 /// What pins know the packet's connection by.
 uint64_t own_hash(const Burst& burst, uint32_t place) {
-  if (SPLIT_LIKELY(burst.passage[place].source_bits == 0)) return burst.lanes.hash[place];
+  if (SPLIT_LIKELY(burst.by_source_count == 0)) return burst.lanes.hash[place];
+  const uint8_t* const end = burst.by_source + burst.by_source_count;
+  if (std::find(burst.by_source, end, place) == end) return burst.lanes.hash[place];
   const uint64_t key[2] = {burst.lanes.key[0][place], burst.lanes.key[1][place]};
   return hash_five_tuple(key, &burst.passage[place].packet);
 }
 
 /// Packets of slots that are not settled, in order of arrival; their buckets were asked for.
-void decide_moving_ones(Burst& burst, const struct tables* tables, struct counters* row) {
+[[gnu::noinline]] void decide_moving_ones(Burst& burst, const struct tables* tables,
+                                          struct counters* row) {
+  const struct tables local = *tables;  // as in burst_split
+  if (!local.slots || !local.backends || !local.pins || !local.node) __builtin_unreachable();
   for (uint32_t i = 0; i < burst.moving_count; i++) {
     Passage& passage = burst.passage[burst.moving[i]];
-    passage.backend =
-        decide_moving(tables, &passage.packet, row, passage.slot, burst.moving_hash[i]);
-    rte_prefetch0(backend_at(tables, passage.backend));
+    const uint64_t hash = burst.moving_hash[i];
+    uint16_t backend = decide_steady(&local, &passage.packet, row, passage.slot, hash);
+    if (backend == 0) backend = decide_moving(tables, &passage.packet, row, passage.slot, hash);
+    passage.backend = backend;
+    rte_prefetch0(backend_at(&local, backend));
   }
 }
 
@@ -156,7 +163,7 @@ void note_moving(Burst& burst, const struct tables* tables, uint32_t place) {
   burst.moving_hash[burst.moving_count++] = hash;
 }
 
-void decide_all(Burst& burst, const struct tables* tables, struct counters* row) {
+void decide_all(Burst& burst, const struct tables* tables) {
   Passage* const end = burst.passage + burst.found;
   burst.moving_count = 0;
 #pragma GCC unroll 4
@@ -168,7 +175,6 @@ void decide_all(Burst& burst, const struct tables* tables, struct counters* row)
       note_moving(burst, tables, static_cast<uint32_t>(passage - burst.passage));
     }
   }
-  if (SPLIT_UNLIKELY(burst.moving_count != 0)) decide_moving_ones(burst, tables, row);
 }
 
 bool is_sent(uint32_t verdict) {
@@ -241,26 +247,37 @@ void refuse_unsent(Burst& burst, uint32_t unsent) {
   }
 }
 
+void count_sent(const Passage& passage, struct counters* row) {
+  struct counter& backend = row->backend[passage.backend];
+  count(backend, 1, passage.frame_bytes);
+  add(backend.syns, static_cast<uint64_t>(packet_is_new_connection(&passage.packet)));
+}
+
+void count_dropped(const Passage& passage, struct counters* row) {
+  count(row->dropped[passage.service & (SERVICES - 1)], 1, passage.frame_bytes);
+  rte_pktmbuf_free(passage.mbuf);
+}
+
 /// Counts packets of services: a run of one verdict in one go, since they come
 /// in runs.
 void count_found(const Burst& burst, struct counters* row) {
   const Passage* const end = burst.passage + burst.found;
   for (const Passage* passage = burst.passage; passage < end;) {
+    const Passage* const first = passage;
     const uint32_t verdict = passage->verdict;
-    uint64_t packets = 0, bytes = 0;
-    for (; passage < end && passage->verdict == verdict; passage++) {
-      const uint64_t frame_bytes = passage->frame_bytes;
-      packets++;
-      bytes += frame_bytes;
-      if (SPLIT_UNLIKELY(!is_sent(verdict))) {
-        count(row->dropped[passage->service & (SERVICES - 1)], 1, frame_bytes);
-        rte_pktmbuf_free(passage->mbuf);
-        continue;
+    uint64_t bytes = 0;
+    if (SPLIT_LIKELY(is_sent(verdict))) {
+      for (; passage < end && passage->verdict == verdict; passage++) {
+        bytes += passage->frame_bytes;
+        count_sent(*passage, row);
       }
-      struct counter& backend = row->backend[passage->backend];
-      count(backend, 1, frame_bytes);
-      add(backend.syns, static_cast<uint64_t>(packet_is_new_connection(&passage->packet)));
+    } else {
+      for (; passage < end && passage->verdict == verdict; passage++) {
+        bytes += passage->frame_bytes;
+        count_dropped(*passage, row);
+      }
     }
+    const auto packets = static_cast<uint64_t>(passage - first);
     count(row->verdict[verdict & (VERDICT_PLACES - 1)], packets, bytes);
   }
 }
@@ -269,7 +286,8 @@ void count_found(const Burst& burst, struct counters* row) {
 
 uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
                      uint32_t ifindex, rte_mbuf* const* packets, uint16_t count) {
-  const struct tables local = *tables;  // a copy, so that no store below can seem to change it
+  // A copy that nobody else sees, so that no store and no call below can seem to change it.
+  const struct tables local = *tables;
   if (!local.services || !local.slots || !local.backends || !local.pins || !local.node) {
     __builtin_unreachable();
   }
@@ -277,7 +295,8 @@ uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters*
   classify_all(burst, &local, row, packets, count);
   hash_all(burst);
   find_slots(burst, &local);
-  decide_all(burst, &local, row);
+  decide_all(burst, &local);
+  if (SPLIT_UNLIKELY(burst.moving_count != 0)) decide_moving_ones(burst, tables, row);
   forward_all(burst, &local, ifindex);
   return burst.transmit_count;
 }

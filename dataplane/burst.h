@@ -26,7 +26,6 @@ struct alignas(32) Passage {
   uint32_t slot;                  ///< index among all slots
   uint16_t service, backend;      ///< numbers
   uint8_t verdict;                ///< enum verdict
-  uint8_t source_bits;            ///< of the service
   struct packet packet;
 };
 
