@@ -16,7 +16,8 @@ constexpr struct pin_bucket kNothing[kBucketsAtOnce] = {};
 
 void add_pins(const struct pin_bucket& from, uint32_t bucket, std::vector<PlacedPin>& pins) {
   for (uint32_t place = 0; place < PINS_PER_BUCKET; place++) {
-    if (from.pin[place] != 0) pins.push_back({bucket, place, from.pin[place]});
+    const uint64_t pin = LOAD_RELAXED(from.pin[place]);
+    if (pin != 0) pins.push_back({bucket, place, pin});
   }
 }
 

@@ -19,7 +19,7 @@ struct PlacedPin {
 /// All pins of the tables, by bucket and place: some ten milliseconds. Not while others write them.
 std::vector<PlacedPin> read_pins(const struct tables* tables);
 
-/// Those of one bucket.
+/// Those of one bucket, one word after another.
 std::vector<PlacedPin> read_pins(const struct tables* tables, uint32_t bucket);
 
 /// Puts each into its word.

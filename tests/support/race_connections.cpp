@@ -49,7 +49,7 @@ uint64_t RaceConnection::identity() const { return pin_identity(slot, hash); }
 
 TableSpec race_tables() {
   TableSpec spec;
-  for (uint16_t number = 1; number <= 4; number++) {
+  for (uint16_t number = 1; number <= kRaceBackends; number++) {
     BackendSpec backend;
     backend.number = number;
     backend.address = fmt::format("10.0.0.{}", number);
@@ -66,29 +66,15 @@ TableSpec race_tables() {
   return spec;
 }
 
-RaceConnection race_connection(uint32_t client) {
-  RaceConnection connection{frame_of(client), {}, 0, 0};
-  connection.packet = packet_of(connection.frame);
-  connection.hash = hash_five_tuple(kKey, &connection.packet);
-  connection.slot = static_cast<uint32_t>(connection.hash) & (kRaceSlots - 1);
-  return connection;
-}
-
 RaceConnection next_race_connection(uint32_t& client, uint32_t buckets) {
   struct packet packet = packet_of(frame_of(client));
   for (;; client++) {  // of a frame for each there would be a million allocations
     packet.address[0] = (packet.address[0] & ~0xff000000ull) | uint64_t{client >> 16} << 24;
     packet.ports = (packet.ports & 0xffff0000) | swap16(static_cast<uint16_t>(client));
-    if (pin_bucket_of(hash_five_tuple(kKey, &packet)) < buckets) return race_connection(client++);
+    const uint64_t hash = hash_five_tuple(kKey, &packet);
+    if (pin_bucket_of(hash) >= buckets) continue;
+    return {frame_of(client++), hash, static_cast<uint32_t>(hash) & (kRaceSlots - 1)};
   }
-}
-
-RaceWriter native_race_writer(const struct tables* tables, struct counters* row) {
-  return [tables, row](const RaceConnection& connection, uint8_t tcp_flags) {
-    struct packet packet = connection.packet;
-    packet.tcp_flags = tcp_flags;
-    return decide_moving(tables, &packet, row, connection.slot, connection.hash);
-  };
 }
 
 }  // namespace belka
