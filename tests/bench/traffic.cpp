@@ -2,11 +2,16 @@
 #include "tests/bench/traffic.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <cstring>
 
+#include "control/error.h"
 #include "split/classify.h"
+#include "split/hash.h"
 #include "split/packet.h"
+#include "split/parse.h"
+#include "split/pins.h"
 
 namespace belka::bench {
 namespace {
@@ -61,6 +66,15 @@ service_entry& make_entry(const struct tables* tables, const Traffic& traffic, u
   return entry;
 }
 
+uint16_t any_backend(uint64_t n) { return static_cast<uint16_t>(1 + random_of(n) % kBackends); }
+
+uint32_t word_of(Slots slots, uint32_t slot) {
+  const uint16_t current = any_backend(slot);
+  if (slots == Slots::settled) return slot_settled(current);
+  const auto before = static_cast<uint16_t>(current % kBackends + 1);
+  return slot_of(current, slots == Slots::opening ? before : static_cast<uint16_t>(SLOT_LOOK));
+}
+
 void fill_service(const struct tables* tables, const Traffic& traffic, uint32_t service) {
   const uint16_t port = traffic.all_ports ? 0 : static_cast<uint16_t>(kPort + service);
   service_entry& entry = make_entry(tables, traffic, port, PROTOCOL_TCP);
@@ -70,9 +84,21 @@ void fill_service(const struct tables* tables, const Traffic& traffic, uint32_t 
   entry.slot_mask = kRingSlots - 1;
   entry.service = static_cast<uint16_t>(service);
   for (uint32_t slot = 0; slot < kRingSlots; slot++) {
-    const auto backend = static_cast<uint16_t>(1 + random_of(slot) % kBackends);
-    tables->slots[entry.slot_base + slot] = slot_settled(backend);
+    tables->slots[entry.slot_base + slot] = word_of(traffic.slots, slot);
   }
+}
+
+/// A bucket in a million is too full for one more.
+void fill_pins(const struct tables* tables, const Traffic& traffic) {
+  uint32_t refused = 0;
+  for (uint32_t n = 0; n < traffic.flows; n++) {
+    const uint64_t hash = hash_of(traffic, n);
+    const uint64_t identity = pin_identity(static_cast<uint32_t>(hash) & (kRingSlots - 1), hash);
+    const uint64_t pin = pin_of(identity, tables->node->tick, PIN_OPEN, any_backend(n));
+    refused += pin_insert(&tables->pins[pin_bucket_of(hash)], pin, 1) != PIN_INSERTED;
+  }
+  if (refused > 10)
+    throw Error(fmt::format("{} of {} pins found no place", refused, traffic.flows));
 }
 
 void write_ipv4(std::array<uint8_t, 80>& headers, const Traffic& traffic) {
@@ -130,10 +156,22 @@ FlowAddress flow_of(const Traffic& traffic, uint32_t n) {
   return flow;
 }
 
+uint64_t hash_of(const Traffic& traffic, uint32_t n) {
+  const uint64_t key[2] = {random_of(0), random_of(1)};  // fill_service's
+  std::array<uint8_t, 80> frame = headers_of(traffic);
+  const FlowAddress flow = flow_of(traffic, n);
+  std::memcpy(&frame[traffic.ipv6 ? 22 : 26], flow.source.data(), traffic.ipv6 ? 16 : 4);
+  std::memcpy(&frame[traffic.ipv6 ? 54 : 34], &flow.ports, 4);
+  struct packet packet {};
+  parse(frame.data(), frame.data() + kHeaderBytes, kHeaderBytes, &packet);
+  return hash_five_tuple(key, &packet);
+}
+
 void fill_tables(const struct tables* tables, const Traffic& traffic) {
   fill_backends(tables, traffic);
   make_entry(tables, traffic, 0, 0);
   for (uint32_t n = 0; n < traffic.services; n++) fill_service(tables, traffic, n);
+  if (traffic.slots != Slots::settled) fill_pins(tables, traffic);
 }
 
 }  // namespace belka::bench

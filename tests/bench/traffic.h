@@ -12,8 +12,16 @@ constexpr uint32_t kFlows = 1u << 20;
 constexpr uint16_t kPort = 443;  // of the first service; the others follow
 constexpr uint32_t kHeaderBytes = 74;
 
-/// The packets of a benchmark: TCP, 74 bytes of Ethernet frame, to a VIP with settled rings of
-/// 65,536 slots over 16 backends.
+/// What all slots are.
+enum class Slots {
+  settled,
+  opening,  ///< from another backend
+  looking,
+};
+
+/// The packets of a benchmark: TCP, 74 bytes of Ethernet frame, to a VIP with rings of 65,536 slots
+/// over 16 backends. Where slots move, each connection has a pin, open and used in this tick, on
+/// any of the backends.
 struct Traffic {
   bool ipv6 = false;
   bool syn = false;
@@ -22,6 +30,7 @@ struct Traffic {
   uint32_t flows = 1;      // a power of two, at most kFlows
   uint32_t services = 1;   // ports of the VIP, from kPort on, in turn
   forward_mode mode = FORWARD_IPIP;
+  Slots slots = Slots::settled;
 };
 
 struct FlowAddress {
@@ -36,7 +45,10 @@ std::array<uint8_t, 80> headers_of(const Traffic& traffic);
 /// The n-th connection of the traffic: random, the same at each call.
 FlowAddress flow_of(const Traffic& traffic, uint32_t n);
 
-/// Fills empty tables with the services and backends that the traffic is for.
+/// The n-th connection's hash, of the first service.
+uint64_t hash_of(const Traffic& traffic, uint32_t n);
+
+/// Fills empty tables with the services, backends and pins that the traffic is for.
 void fill_tables(const struct tables* tables, const Traffic& traffic);
 
 }  // namespace belka::bench
