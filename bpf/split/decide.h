@@ -190,29 +190,38 @@ SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_b
   return (uint16_t)decided;
 }
 
+/*
+ * What decide_in_bucket says of a connection that has its pin, used in this tick, where the packet
+ * changes nothing: nearly every packet of a slot that moves. 0: anything else, nothing was done.
+ */
+SPLIT_INLINE uint16_t decide_steady_in(const struct tables* tables, struct pin_bucket* bucket,
+                                       const struct packet* packet, struct counters* row,
+                                       uint32_t slot, uint64_t hash, uint64_t seen) {
+  uint32_t word = (uint32_t)seen;
+  uint64_t* at = 0;
+  if (slot_is_settled(word)) return 0;
+  if (packet->kind != PACKET_FLOW || packet_is_new_connection(packet)) return 0;
+  uint64_t pin = pin_find(bucket, pin_identity(slot, hash), &at);
+  if (pin == 0 || backend_is_down(tables, pin_backend(pin))) return 0;
+  uint32_t state = pin_state_after(packet, pin_state(pin));
+  if (pin_used(pin, (uint32_t)(seen >> 32), state) != pin) return 0;
+  if (slot_draining(word) != SLOT_LOOK) STORE_RELAXED(row->pinning, row->pinning + 1);
+  return pin_backend(pin);
+}
+
 #if defined(__bpf__)
 #define STEADY_INLINE SPLIT_ASIDE /* its stack is then not added to that of decide_moving */
 #else
 #define STEADY_INLINE SPLIT_INLINE
 #endif
 
-/*
- * What decide_moving says of a connection that has its pin, used in this tick, where the packet
- * changes nothing: nearly every packet of a slot that moves. 0: anything else, nothing was done.
- */
+/* To be asked before decide_moving, which is to be asked where this gives 0. */
 STEADY_INLINE uint16_t decide_steady(const struct tables* tables, const struct packet* packet,
                                      struct counters* row, uint32_t slot, uint64_t hash) {
   struct pin_bucket* bucket = pins_at(tables, pin_bucket_of(hash));
-  uint32_t word = slot_word(tables, slot);
-  uint64_t* at = 0;
-  if (!bucket || !packet || !row || slot_is_settled(word)) return 0;
-  if (packet->kind != PACKET_FLOW || packet_is_new_connection(packet)) return 0;
-  uint64_t pin = pin_find(bucket, pin_identity(slot, hash), &at);
-  if (pin == 0 || backend_is_down(tables, pin_backend(pin))) return 0;
-  uint32_t state = pin_state_after(packet, pin_state(pin));
-  if (pin_used(pin, tick_now(tables), state) != pin) return 0;
-  if (slot_draining(word) != SLOT_LOOK) STORE_RELAXED(row->pinning, row->pinning + 1);
-  return pin_backend(pin);
+  if (!bucket || !packet || !row) return 0;
+  uint64_t seen = slot_word(tables, slot) | (uint64_t)tick_now(tables) << 32;
+  return decide_steady_in(tables, bucket, packet, row, slot, hash, seen);
 }
 
 SPLIT_ASIDE uint16_t decide_moving(const struct tables* tables, const struct packet* packet,

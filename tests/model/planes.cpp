@@ -74,8 +74,12 @@ Answer Planes::answer(const Message& message) {
 }
 
 uint16_t Planes::decide(const Message& message, const struct packet& packet, struct counters* row) {
-  return decide_in_bucket(&world_.tables, bucket_of(message), &packet, row, message.slot,
-                          message.hash, message.seen);
+  struct pin_bucket* bucket = bucket_of(message);
+  const uint16_t steady = decide_steady_in(&world_.tables, bucket, &packet, row, message.slot,
+                                           message.hash, message.seen);
+  if (steady != 0) return steady;
+  return decide_in_bucket(&world_.tables, bucket, &packet, row, message.slot, message.hash,
+                          message.seen);
 }
 
 // As if the slot's word were `word`, with no look after it.

@@ -50,7 +50,8 @@ class PinsInterleavedTest : public testing::Test {
     struct packet packet {};
     packet.kind = PACKET_FLOW;
     packet.tcp_flags = tcp_flags;
-    return decide_moving(tables_.view(), &packet, &row(plane), kSlot, hash);
+    const uint16_t steady = decide_steady(tables_.view(), &packet, &row(plane), kSlot, hash);
+    return steady ? steady : decide_moving(tables_.view(), &packet, &row(plane), kSlot, hash);
   }
 
   /// One more plane that works at once with the others, with one packet; its answer will stand in
