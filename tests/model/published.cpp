@@ -28,6 +28,7 @@ ServiceConfig service(const std::string& name, uint8_t protocol) {
   service.idle_ms = kIdleTicks * kMinTickMs;
   service.pools = {pool("prod", {"10.0.1.1", "10.0.1.2", "10.0.1.3"}),
                    pool("canary", {"10.0.2.1"}, 2 * kShare)};
+  service.health = HealthConfig{};
   return service;
 }
 
@@ -69,6 +70,7 @@ Published::Published(Tables& tables, const Options& options)
       planes_(world_),
       oracle_(world_),
       clients_(world_, planes_, oracle_),
+      mishaps_(world_, oracle_, [this](const Mishaps::Act& act) { return tell(act); }),
       wanted_(first_config()) {
   start();
   world_.agenda.at(kTick / 4, What::tick);
@@ -76,6 +78,7 @@ Published::Published(Tables& tables, const Options& options)
   world_.agenda.at(ticks(80), What::kill);
   world_.agenda.at(ticks(200), What::limit);
   if (world_.floods) world_.agenda.at(ticks(80), What::flood);
+  if (options.mishaps) world_.agenda.at(ticks(20), What::death);
 }
 
 uint64_t Published::now_ns() const { return 1 + static_cast<uint64_t>(world_.now) * kUnitNs; }
@@ -136,8 +139,34 @@ void Published::happen(const Event& event) {
       return world_.agenda.at(
           random.percent(90) ? world_.now + random.up_to(kTick / 8) : ticks(200), What::flood);
     default:
+      return mishap(event);
+  }
+}
+
+void Published::mishap(const Event& event) {
+  const auto backend = static_cast<uint16_t>(event.index);
+  switch (event.what) {
+    case What::death:
+      if (publisher_) mishaps_.strike(publisher_->backends());
+      return world_.agenda.at(ticks(world_.random.percent(30) ? 1 : 24), What::death);
+    case What::noticed:
+      return mishaps_.notice(backend);
+    case What::recovery:
+      return mishaps_.recover(backend);
+    case What::hold_over:
+      return mishaps_.order(backend);
+    default:
       return;
   }
+}
+
+bool Published::tell(const Mishaps::Act& act) {
+  bool done = false;
+  alive([&] {
+    act(*publisher_);
+    done = true;
+  });
+  return done;
 }
 
 void Published::die() {
@@ -157,6 +186,10 @@ void Published::start() {
 }
 
 void Published::pass_time() {
+  // Who went down may return at any tick.
+  if (world_.options.mishaps)
+    for (uint32_t slot = world_.first_slot; slot < world_.first_slot + world_.slots; ++slot)
+      world_.plan(slot).by_hand = world_.now;
   if (!publisher_->pass_time()) return;
   const Sweep& last = publisher_->keeper().last();
   ++world_.figures.ticks;
@@ -199,6 +232,7 @@ void Published::publish(Pace pace) {
   PreparedChange change = publisher_->prepare(wanted_, pace);
   world_.figures.changes += change.slots.size();
   foresee(change);
+  for (const NewBackend& backend : change.new_backends) mishaps_.begin(backend.number);
   publisher_->commit(change);
 }
 
@@ -222,7 +256,9 @@ void Published::release() {
   for (uint32_t slot = base; slot < base + kSlotsOfService; ++slot) {
     if (slot_is_settled(world_.word(slot))) continue;
     ++world_.figures.limits;
-    oracle_.given_up(slot, slot_current(world_.word(slot)));
+    // What is held changes first, to whatever it was held for.
+    const uint32_t word = world_.word(slot);
+    oracle_.given_up(slot, slot_draining(word) == SLOT_HOLD ? uint16_t{0} : slot_current(word));
   }
   publisher_->release(tcp ? "tcp" : "udp");
 }
@@ -231,7 +267,8 @@ std::string Published::rest() {
   stores_to_live_ = 0;
   start();
   clients_.deliver_all();
-  for (uint32_t i = 0; i < 2 * kIdleTicks + 16; ++i) {
+  if (world_.options.mishaps) mishaps_.end(publisher_->backends());
+  for (uint32_t i = 0; i < 4 * kIdleTicks + 16; ++i) {
     world_.now += 2 * kTick;
     publisher_->pass_time();
   }
@@ -242,7 +279,27 @@ std::string Published::rest() {
   for (const auto& [name, service] : publisher_->holdings().services)
     if (!service.leaving.empty()) left += fmt::format("backends of {} still leave; ", name);
   if (publisher_->keeper().last().pins != 0) left += "pins are left; ";
-  return left;
+  return left + not_as_wanted();
+}
+
+// The ring of a publisher that never had any other configuration, by addresses.
+std::string Published::not_as_wanted() {
+  Tables other = Tables::create_private(1, 1);
+  TestMachine machine;
+  Publisher fresh(other, test_seed(), machine.hooks());
+  fresh.publish(wanted_);
+  const auto address_at = [](const TableView& tables, uint32_t slot) {
+    return address_of(tables.backends[slot_current(tables.slots[slot])]).text();
+  };
+  std::string wrong;
+  for (const char* name : {"tcp", "udp"}) {
+    const uint32_t here = publisher_->holdings().services.at(name).range()->base;
+    const uint32_t there = fresh.holdings().services.at(name).range()->base;
+    for (uint32_t slot = 0; slot < kSlotsOfService; ++slot)
+      if (address_at(*tables_.view(), here + slot) != address_at(*other.view(), there + slot))
+        wrong += fmt::format("slot {} of {} is not as configured; ", slot, name);
+  }
+  return wrong;
 }
 
 }  // namespace belka::model

@@ -6,6 +6,7 @@
 
 #include "control/publish.h"
 #include "tests/model/clients.h"
+#include "tests/model/mishaps.h"
 
 namespace belka::model {
 
@@ -41,6 +42,9 @@ class Published {
   void publish(Pace pace);
   void foresee(const PreparedChange& change);
   void release();
+  void mishap(const Event& event);
+  bool tell(const Mishaps::Act& act);
+  std::string not_as_wanted();
   Time ticks(uint32_t most) { return world_.now + world_.random.below(most * kTick); }
 
   template <typename Do>
@@ -59,6 +63,7 @@ class Published {
   Planes planes_;
   Oracle oracle_;
   Clients clients_;
+  Mishaps mishaps_;
   Config wanted_;
   std::optional<Publisher> publisher_;
   uint64_t stores_to_live_ = 0;  // 0: it lives on

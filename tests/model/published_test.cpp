@@ -20,11 +20,11 @@ void tell(Options options, const Violation& violation) {
   Published(tables, options).run();
 }
 
-TEST(Published, NoConnectionIsLost) {
+void run_scenarios(const char* name, bool mishaps) {
   const uint64_t scenarios = std::getenv("BELKA_SOAK") != nullptr ? 500 : 10;
   Figures sum;
   for (uint64_t seed = 1; seed <= scenarios; ++seed) {
-    const Options options{.seed = seed, .packets = 100'000};
+    const Options options{.seed = seed, .packets = 100'000, .mishaps = mishaps};
     Tables tables = Tables::create_private(1, 1);
     Published scenario(tables, options);
     scenario.run();
@@ -33,7 +33,14 @@ TEST(Published, NoConnectionIsLost) {
     ASSERT_EQ(sum.violations, 0u) << "seed " << seed;
     ASSERT_EQ(scenario.rest(), "") << "seed " << seed;
   }
-  print_figures("model, published", sum);
+  print_figures(name, sum);
+}
+
+TEST(Published, NoConnectionIsLost) { run_scenarios("model, published", false); }
+
+// But for those of the backend, which die with it; and afterwards the ring is as configured.
+TEST(Published, NoConnectionIsLostWhereBackendsDieReturnAndAreTakenOut) {
+  run_scenarios("model, published with mishaps", true);
 }
 
 }  // namespace

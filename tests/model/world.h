@@ -23,6 +23,8 @@ struct Options {
   // Half of the packets are delayed, many are ICMP errors, idle times are short, buckets crowded:
   // for what is seldom seen.
   bool dense = false;
+  // Of the real publisher: backends die and return, operators disable and drain them.
+  bool mishaps = false;
   // To be told what happened to one slot, from a time on.
   bool told = false;
   uint32_t told_slot = 0;
