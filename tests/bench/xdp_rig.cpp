@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "belka.skel.h"
+#include "control/bpf_log.h"
 #include "control/error.h"
 
 namespace belka::bench {
@@ -59,6 +60,7 @@ XdpRig::~XdpRig() {
 int XdpRig::xsks_map() const { return bpf_map__fd(skeleton_->maps.xsks_map); }
 
 void XdpRig::load_program() {
+  keep_bpf_messages();
   skeleton_ = belka_bpf__open();
   if (!skeleton_) throw Error("cannot open the XDP program");
   skeleton_->rodata->interface_index = kInterface;
