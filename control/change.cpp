@@ -173,6 +173,7 @@ class Preparer {
       for (const HeldBackend& backend : before->leaving)
         leaving.emplace(std::pair(backend.address, backend.mode), &backend);
     }
+    const KnownOf known = known_of(before);
     const ServiceConfig& config = after.config;
     Numbers numbers(config.pools.size());
     for (size_t pool = 0; pool < config.pools.size(); ++pool) {
@@ -186,7 +187,7 @@ class Preparer {
         } else if (back != leaving.end()) {
           keep_backend(*back->second, next, true);
           leaving.erase(back);
-        } else if (!new_backend(backend, before, after, next)) {
+        } else if (!new_backend(backend, known, after, next)) {
           return numbers;
         }
         numbers[pool].push_back(next.number);
@@ -203,22 +204,29 @@ class Preparer {
       change_.backend_edits.push_back({next.number, next.pool, next.weight});
   }
 
-  // What is known of an address, in whichever pool or mode the service had it.
-  void inherit(const HeldService* before, NewBackend& backend) const {
-    if (before == nullptr) return;
-    const Address address = address_of(backend.record);
+  struct Known {
+    uint8_t admin = BACKEND_ENABLED, down = 0;
+  };
+  using KnownOf = std::map<Address, Known>;
+
+  // What is known of addresses, in whichever pool or mode the service had them.
+  KnownOf known_of(const HeldService* before) const {
+    KnownOf known;
+    if (before == nullptr) return known;
     for (const auto* held : {&before->backends, &before->leaving}) {
-      for (const HeldBackend& other : *held) {
-        if (other.address != address) continue;
-        const BackendRecord& record = tables_.backends[other.number];
-        backend.record.admin = std::max(backend.record.admin, record.admin);
-        backend.record.down |= record.down & BACKEND_UNHEALTHY;
+      for (const HeldBackend& backend : *held) {
+        const BackendRecord& record = tables_.backends[backend.number];
+        if (record.admin == BACKEND_ENABLED && record.down == 0) continue;
+        Known& each = known[backend.address];
+        each.admin = std::max(each.admin, record.admin);
+        each.down |= record.down & BACKEND_UNHEALTHY;
       }
     }
+    return known;
   }
 
-  bool new_backend(const BackendConfig& backend, const HeldService* before,
-                   const HeldService& service, HeldBackend& next) {
+  bool new_backend(const BackendConfig& backend, const KnownOf& known, const HeldService& service,
+                   HeldBackend& next) {
     const auto taken = change_.after.free_backends.take();
     if (!taken) {
       fault(fmt::format("service {}: no number is free for the backend {} beside the {} in use; {}",
@@ -232,7 +240,10 @@ class Preparer {
     change_.new_backends.push_back({next.number,
                                     donor == donors_.end() ? uint16_t{0} : donor->second,
                                     backend_of(backend, service.number, next.pool, next.mode)});
-    inherit(before, change_.new_backends.back());
+    if (const auto found = known.find(backend.address); found != known.end()) {
+      change_.new_backends.back().record.admin = found->second.admin;
+      change_.new_backends.back().record.down = found->second.down;
+    }
     return true;
   }
 

@@ -31,13 +31,16 @@ ServiceStanding::ServiceStanding(const TableView& tables, const HeldService* bef
       service_(after.number),
       is_checked_(after.config.health.has_value()),
       is_restart_(before != nullptr && !before->whole) {
-  for (NewBackend& backend : new_backends)
-    if (backend.record.service == service_) new_[backend.number] = &backend.record;
+  // Its own are the last ones.
+  for (auto each = new_backends.rbegin();
+       each != new_backends.rend() && each->record.service == service_; ++each)
+    new_[each->number] = &each->record;
   for (size_t i = 0; i < numbers.size(); ++i) stand_pool(before, after.config.pools[i], numbers[i]);
-  if (before == nullptr) return;
-  for (const auto* held : {&before->backends, &before->leaving})
-    for (const HeldBackend& backend : *held)
-      if (!kept_[backend.number]) stand_leaving(backend);
+  if (before != nullptr)
+    for (const auto* held : {&before->backends, &before->leaving})
+      for (const HeldBackend& backend : *held)
+        if (!kept_[backend.number]) stand_leaving(backend);
+  std::sort(down_.begin(), down_.end());
 }
 
 // Where the last daemon was killed before it acted on a failure, the checks may say it again.
@@ -81,8 +84,7 @@ void ServiceStanding::mark(uint16_t number, uint8_t down) {
   const uint8_t before = tables_.backends[number].down;
   if (down != before) marks_.push_back({number, down});
   if ((down & ~before & BACKEND_DOWN) != 0) any_goes_down_ = true;
-  if ((down & BACKEND_DOWN) != 0)
-    down_.insert(std::upper_bound(down_.begin(), down_.end(), number), number);
+  if ((down & BACKEND_DOWN) != 0) down_.push_back(number);
 }
 
 bool ServiceStanding::is_down(uint16_t number) const {

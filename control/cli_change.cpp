@@ -122,11 +122,10 @@ int run_backend(const CommandLine& line, Console& console) {
   const std::string& verb = line.words[1];
   if (verb != "drain" && verb != "undrain" && verb != "disable")
     throw UsageError(fmt::format("found {}, allowed is drain, undrain or disable", quote(verb)));
-  std::string path =
-      fmt::format("/v1/backends/{}/{}{}", escape_query(line.words[2]), verb, how(line, '?'));
+  const std::string query = how(line, '?');
+  std::string path = fmt::format("/v1/backends/{}/{}{}", escape_query(line.words[2]), verb, query);
   if (line.words.size() > 3)
-    path += fmt::format("{}service={}", how(line, '?').empty() ? '?' : '&',
-                        escape_query(line.words[3]));
+    path += fmt::format("{}service={}", query.empty() ? '?' : '&', escape_query(line.words[3]));
   return show(line, console, Client(line.socket).post(path, "", kJson), backends_text);
 }
 

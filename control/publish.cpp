@@ -172,8 +172,7 @@ void Publisher::find_way(const NewBackend& backend, BackendRecord& record) const
 
 bool Publisher::set_route(uint16_t backend, const std::optional<Route>& route) {
   BackendRecord& record = tables_.backends[backend];
-  const uint8_t state = record.next_hop.part.state;
-  if (backend == 0 || state == BACKEND_FREE || record.retired != 0) return false;
+  if (!is_held(backend)) return false;
   const uint8_t mode = record.next_hop.part.mode;
   if (route && !same_way(record, *route)) {
     // Not ready while the fields change: forward_check loads the word first.

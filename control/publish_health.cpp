@@ -32,10 +32,9 @@ void Publisher::mark(const BackendMark& mark) {
 void Publisher::look_anew(std::set<uint16_t> services, Pace pace) {
   owed_.merge(services);
   if (owed_.empty()) return;
-  const Config wanted = in_force_;
   ChangeTerms terms = this->terms(pace);
   terms.look_anew = owed_;
-  PreparedChange change = prepare(wanted, terms);
+  PreparedChange change = prepare(in_force_, terms);
   owed_.clear();
   commit(change);
 }

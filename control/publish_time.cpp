@@ -113,8 +113,7 @@ bool Publisher::has_drained() const {
 
 // A change to the configuration that is in force: prepare_change removes what has left.
 void Publisher::remove_drained() {
-  const Config wanted = in_force_;
-  PreparedChange change = prepare(wanted);
+  PreparedChange change = prepare(in_force_);
   commit(change);
 }
 

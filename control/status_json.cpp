@@ -40,10 +40,9 @@ json interface_json(const struct tables& tables, const StatusSource::Interface& 
           {"queues", std::move(queues)}};
 }
 
-json unresolved_json(const struct tables& tables, const StatusSource& source) {
+json unresolved_json(const json& backends, const StatusSource& source) {
   json unresolved = json::array();
-  const json all = backends_json(tables);
-  for (const json& backend : all.at("backends")) {
+  for (const json& backend : backends) {
     if (backend.at("state") != state_name(BACKEND_UNRESOLVED)) continue;
     const std::string reason = source.unresolved_reason(backend.at("number").get<uint16_t>());
     unresolved.push_back({{"number", backend.at("number")},
@@ -56,10 +55,9 @@ json unresolved_json(const struct tables& tables, const StatusSource& source) {
 }
 
 // Who of the configuration gets no new connections, and why.
-json down_json(const struct tables& tables, const StatusSource& source) {
+json down_json(const json& backends, const StatusSource& source) {
   json down = json::array();
-  const json all = backends_json(tables);
-  for (const json& backend : all.at("backends")) {
+  for (const json& backend : backends) {
     if (backend.at("standing") == "up") continue;
     down.push_back({{"number", backend.at("number")},
                     {"service", backend.at("service")},
@@ -104,6 +102,8 @@ json status_json(const struct tables& tables, const StatusSource& source, int64_
   json interfaces = json::array();
   for (const StatusSource::Interface& interface : source.interfaces())
     interfaces.push_back(interface_json(tables, interface, now_ns));
+  const json all = backends_json(tables);
+  const json& backends = all.at("backends");
   return {{"version", kVersion},
           {"layout", tables.node->layout_version},
           {"generation", tables.node->generation},
@@ -111,9 +111,9 @@ json status_json(const struct tables& tables, const StatusSource& source, int64_
           {"applied", applied_json(source)},
           {"interfaces", std::move(interfaces)},
           {"services", services_json(tables).at("services")},
-          {"unresolved", unresolved_json(tables, source)},
+          {"unresolved", unresolved_json(backends, source)},
           {"checks", checks_json(source.checks())},
-          {"down", down_json(tables, source)},
+          {"down", down_json(backends, source)},
           {"fallbacks", fallbacks_json(tables)}};
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/build.h"
 #include "control/publish.h"
 #include "control/table_values.h"
 #include "control/verify.h"
@@ -100,6 +101,17 @@ inline void settle(Publisher& publisher, TestMachine& machine) {
   }
   machine.now_ns += kGraceNs;
   publisher.collect();
+}
+
+// The address that each slot of the service's ring answers, as configured.
+inline std::vector<std::string> ring_answers(const ServiceConfig& service) {
+  const ServiceRing ring = build_service_ring(service, test_seed());
+  std::vector<std::string> answers;
+  for (size_t i = 0; i < service.slots; ++i)
+    answers.push_back(ring.pools[ring.ring.pool_of_slot[i]]
+                          .backends[ring.ring.backend_of_slot[i]]
+                          .address.text());
+  return answers;
 }
 
 // What packets to the service find.

@@ -33,16 +33,6 @@ ServiceConfig lacking(ServiceConfig service, const std::set<std::string>& gone) 
   return service;
 }
 
-std::vector<std::string> ring_of(const ServiceConfig& service) {
-  const ServiceRing ring = build_service_ring(service, test_seed());
-  std::vector<std::string> answers;
-  for (size_t i = 0; i < service.slots; ++i)
-    answers.push_back(ring.pools[ring.ring.pool_of_slot[i]]
-                          .backends[ring.ring.backend_of_slot[i]]
-                          .address.text());
-  return answers;
-}
-
 class PublishHealth : public PublishTest {
  protected:
   uint32_t word(uint32_t slot) const {
@@ -106,7 +96,7 @@ class PublishHealth : public PublishTest {
 TEST_F(PublishHealth, WhoGoesDownIsReplacedByTheOthersOfItsPoolAtOnce) {
   publisher_.publish(config_with({checked()}));
   note({"10.0.1.2"}, false);
-  const auto expected = ring_of(lacking(checked(), {"10.0.1.2"}));
+  const auto expected = ring_answers(lacking(checked(), {"10.0.1.2"}));
   EXPECT_EQ(answers(), expected);
   for (uint32_t slot = 0; slot < checked().slots; ++slot)
     EXPECT_NE(name(slot_default(word(slot))), "10.0.1.2") << "slot " << slot;
@@ -187,7 +177,7 @@ TEST_F(PublishHealth, ACanaryWithoutBackendsFallsBackToProdAndReturns) {
   ServiceConfig prod_alone = checked();
   prod_alone.pools = {prod_alone.pools[0]};
   note({"10.0.2.1", "10.0.2.2"}, false);
-  const auto prod = ring_of(prod_alone);
+  const auto prod = ring_answers(prod_alone);
   const auto after = answers();
   for (uint32_t slot = 0; slot < checked().slots; ++slot)
     EXPECT_EQ(after[slot], before[slot].starts_with("10.0.2.") ? prod[slot] : before[slot]);
@@ -251,7 +241,7 @@ TEST_F(PublishHealth, DrainedGetsNoNewConnectionsAndKeepsThoseItHas) {
   publisher_.publish(config_with({checked()}));
   const auto before = answers();
   publisher_.set_admin({number("10.0.1.3")}, BACKEND_DRAINED);
-  EXPECT_EQ(answers(), ring_of(lacking(checked(), {"10.0.1.3"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(checked(), {"10.0.1.3"})));
   for (uint32_t slot = 0; slot < checked().slots; ++slot)
     EXPECT_EQ(name(slot_default(word(slot))), before[slot]);
   const uint64_t* kept = pin(opening_slot(), "10.0.1.3");
@@ -260,7 +250,7 @@ TEST_F(PublishHealth, DrainedGetsNoNewConnectionsAndKeepsThoseItHas) {
   EXPECT_NE(*kept, 0u);
   settle();
   EXPECT_EQ(*kept, 0u);  // by then it is idle
-  EXPECT_EQ(answers(), ring_of(lacking(checked(), {"10.0.1.3"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(checked(), {"10.0.1.3"})));
   publisher_.set_admin({number("10.0.1.3")}, BACKEND_ENABLED);
   EXPECT_EQ(answers(), before);
 }
@@ -271,10 +261,10 @@ TEST_F(PublishHealth, DisabledIsDownWhateverItsChecksSay) {
   note({"10.0.1.3"}, false);
   note({"10.0.1.3"}, true);
   settle();
-  EXPECT_EQ(answers(), ring_of(lacking(checked(), {"10.0.1.3"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(checked(), {"10.0.1.3"})));
   EXPECT_EQ(tables_.view()->backends[number("10.0.1.3")].down, BACKEND_DOWN);
   publisher_.set_admin({number("10.0.1.3")}, BACKEND_ENABLED);
-  EXPECT_EQ(answers(), ring_of(checked()));
+  EXPECT_EQ(answers(), ring_answers(checked()));
 }
 
 TEST_F(PublishHealth, AChangeOfTheSplitKeepsWhoIsDownOut) {
@@ -283,7 +273,7 @@ TEST_F(PublishHealth, AChangeOfTheSplitKeepsWhoIsDownOut) {
   ServiceConfig wider = checked();
   wider.pools[1].share_ppm = 250'000;
   publisher_.publish(config_with({wider}));
-  EXPECT_EQ(answers(), ring_of(lacking(wider, {"10.0.1.2", "10.0.2.1"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(wider, {"10.0.1.2", "10.0.2.1"})));
   EXPECT_EQ(tables_faults(tables_), std::vector<std::string>());
 }
 
@@ -301,7 +291,7 @@ TEST_F(PublishHealth, WhatIsHeldStaysHeldAndGoesToWhoIsUpThen) {
   EXPECT_GT(held, 0u);
   machine_.now_ns += kHoldNs;
   publisher_.pass_time();
-  EXPECT_EQ(answers(), ring_of(lacking(wider, {"10.0.2.1"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(wider, {"10.0.2.1"})));
 }
 
 TEST_F(PublishHealth, ADisabledBackendStaysSoInAnotherPoolOrAPoolOfAnotherName) {
@@ -314,12 +304,12 @@ TEST_F(PublishHealth, ADisabledBackendStaysSoInAnotherPoolOrAPoolOfAnotherName) 
   moved.pools[0].backends.erase(moved.pools[0].backends.begin(),
                                 moved.pools[0].backends.begin() + 2);
   publisher_.publish(config_with({moved}));
-  EXPECT_EQ(answers(), ring_of(lacking(moved, {"10.0.1.1", "10.0.1.2"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(moved, {"10.0.1.1", "10.0.1.2"})));
   moved.pools[1].name = "next";
   moved.pools[2].match = false;
   moved.pools[2].share_ppm = 125'000;
   publisher_.publish(config_with({moved}));
-  EXPECT_EQ(answers(), ring_of(lacking(moved, {"10.0.1.1", "10.0.1.2"})));
+  EXPECT_EQ(answers(), ring_answers(lacking(moved, {"10.0.1.1", "10.0.1.2"})));
   EXPECT_EQ(tables_faults(tables_), std::vector<std::string>());
 }
 
@@ -342,7 +332,7 @@ TEST_F(PublishHealth, WhatIsHeldChangesBeforeItIsGivenUp) {
   wider.pools[1].share_ppm = 250'000;
   publisher_.publish(config_with({wider}), Pace::gentle);
   publisher_.release("web");
-  EXPECT_EQ(answers(), ring_of(wider));
+  EXPECT_EQ(answers(), ring_answers(wider));
 }
 
 TEST_F(PublishHealth, WhatWasHeldOfAServiceIsForgottenWithIt) {
@@ -357,7 +347,7 @@ TEST_F(PublishHealth, WhatWasHeldOfAServiceIsForgottenWithIt) {
   machine_.now_ns += kHoldNs - kGraceNs;
   publisher_.pass_time();
   EXPECT_EQ(tables_faults(tables_), std::vector<std::string>());
-  EXPECT_EQ(answers(), ring_of(checked()));
+  EXPECT_EQ(answers(), ring_answers(checked()));
 }
 
 TEST_F(PublishHealth, OneThatIsUsedAlthoughItFailsKeepsItsConnectionsWhenItLeaves) {
