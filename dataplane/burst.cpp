@@ -141,24 +141,32 @@ uint64_t own_hash(const Burst& burst, uint32_t place) {
   return hash_five_tuple(key, &burst.passage[place].packet);
 }
 
-/// Packets of slots that are not settled, in order of arrival; their buckets were asked for.
+void ask_for_bucket(const Burst& burst, const struct tables* tables, uint32_t which) {
+  rte_prefetch1(pins_at(tables, pin_bucket_of(burst.moving_hash[which])));
+}
+
+/// Packets of slots that are not settled, in order of arrival; their buckets were asked for. Those
+/// of the next burst are, one with each packet: all at once they would take every place for lines
+/// on their way, and each packet header waits for one of these too.
 [[gnu::noinline]] void decide_moving_ones(Burst& burst, const struct tables* tables,
-                                          struct counters* row) {
-  const struct tables local = *tables;  // as in burst_split
+                                          struct counters* row, const Burst* next) {
+  const struct tables local = *tables;  // as in burst_decide
   if (!local.slots || !local.backends || !local.pins || !local.node) __builtin_unreachable();
+  const uint32_t next_count = next ? next->moving_count : 0;
   for (uint32_t i = 0; i < burst.moving_count; i++) {
     Passage& passage = burst.passage[burst.moving[i]];
     const uint64_t hash = burst.moving_hash[i];
+    if (i < next_count) ask_for_bucket(*next, &local, i);
     uint16_t backend = decide_steady(&local, &passage.packet, row, passage.slot, hash);
     if (backend == 0) backend = decide_moving(tables, &passage.packet, row, passage.slot, hash);
     passage.backend = backend;
     rte_prefetch0(backend_at(&local, backend));
   }
+  for (uint32_t i = burst.moving_count; i < next_count; i++) ask_for_bucket(*next, &local, i);
 }
 
-void note_moving(Burst& burst, const struct tables* tables, uint32_t place) {
+void note_moving(Burst& burst, uint32_t place) {
   const uint64_t hash = own_hash(burst, place);
-  rte_prefetch0(pins_at(tables, pin_bucket_of(hash)));
   burst.moving[burst.moving_count] = static_cast<uint8_t>(place);
   burst.moving_hash[burst.moving_count++] = hash;
 }
@@ -172,7 +180,7 @@ void decide_all(Burst& burst, const struct tables* tables) {
     passage->backend = slot_current(word);
     rte_prefetch0(backend_at(tables, passage->backend));
     if (SPLIT_UNLIKELY(!slot_is_settled(word))) {
-      note_moving(burst, tables, static_cast<uint32_t>(passage - burst.passage));
+      note_moving(burst, static_cast<uint32_t>(passage - burst.passage));
     }
   }
 }
@@ -284,8 +292,8 @@ void count_found(const Burst& burst, struct counters* row) {
 
 }  // namespace
 
-uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
-                     uint32_t ifindex, rte_mbuf* const* packets, uint16_t count) {
+bool burst_decide(Burst& burst, const struct tables* tables, struct counters* row,
+                  rte_mbuf* const* packets, uint16_t count) {
   // A copy that nobody else sees, so that no store and no call below can seem to change it.
   const struct tables local = *tables;
   if (!local.services || !local.slots || !local.backends || !local.pins || !local.node) {
@@ -296,9 +304,26 @@ uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters*
   hash_all(burst);
   find_slots(burst, &local);
   decide_all(burst, &local);
-  if (SPLIT_UNLIKELY(burst.moving_count != 0)) decide_moving_ones(burst, tables, row);
+  return burst.moving_count != 0;
+}
+
+uint16_t burst_rewrite(Burst& burst, const struct tables* tables, struct counters* row,
+                       uint32_t ifindex, const Burst* next) {
+  const struct tables local = *tables;
+  if (!local.backends) __builtin_unreachable();
+  if (SPLIT_UNLIKELY(burst.moving_count != 0)) decide_moving_ones(burst, tables, row, next);
   forward_all(burst, &local, ifindex);
   return burst.transmit_count;
+}
+
+void burst_ask(const Burst& burst, const struct tables* tables) {
+  for (uint32_t i = 0; i < burst.moving_count; i++) ask_for_bucket(burst, tables, i);
+}
+
+uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
+                     uint32_t ifindex, rte_mbuf* const* packets, uint16_t count) {
+  if (burst_decide(burst, tables, row, packets, count)) burst_ask(burst, tables);
+  return burst_rewrite(burst, tables, row, ifindex, nullptr);
 }
 
 void burst_finish(Burst& burst, struct counters* row, uint16_t sent) {

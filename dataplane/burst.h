@@ -53,12 +53,26 @@ struct alignas(64) Burst {
   uint64_t now_ns = 0;  ///< CLOCK_MONOTONIC; the caller keeps it fresh to a few ms
 };
 
-/// Decides packets[0..count), count at most kBurstPackets, which came in by
-/// `ifindex`, and rewrites those to be sent: they stand in
-/// burst.transmit[0..n), n being returned. Every other packet keeps its bytes.
-/// `row`, whose only writer is the caller, gets the pins that were refused, and
-/// limits the echo replies.
+/// Decides packets[0..count), count at most kBurstPackets, but for those of slots that move: these
+/// are decided by what is to be read from a large table. True: there are such. Then the caller lets
+/// the memory be asked for, by burst_ask, or better by the burst_rewrite of a burst before, and
+/// does something else in the meantime, if there is anything. `row`, whose only writer is the
+/// caller, limits the echo replies. burst_rewrite must follow.
+bool burst_decide(Burst& burst, const struct tables* tables, struct counters* row,
+                  rte_mbuf* const* packets, uint16_t count);
+
+/// Asks for what burst_rewrite will read.
+void burst_ask(const Burst& burst, const struct tables* tables);
+
+/// Decides the others, and rewrites the packets to be sent, which came in by `ifindex`: they stand
+/// in burst.transmit[0..n), n being returned. Every other packet keeps its bytes. `row` gets the
+/// pins that were refused. Asks on the way for what `next` will read, which was decided since and
+/// may be null; it does so only where burst_decide returned true for `burst`.
 /// burst_finish must follow.
+uint16_t burst_rewrite(Burst& burst, const struct tables* tables, struct counters* row,
+                       uint32_t ifindex, const Burst* next);
+
+/// All of it at once.
 uint16_t burst_split(Burst& burst, const struct tables* tables, struct counters* row,
                      uint32_t ifindex, rte_mbuf* const* packets, uint16_t count);
 

@@ -31,6 +31,10 @@ bool is_lost(const PortPlan& plan) {
   return plan.interface != nullptr && LOAD_RELAXED(plan.interface->ifindex) != plan.ifindex;
 }
 
+uint16_t transmit(const Port* port, Burst& burst, uint16_t count) {
+  return rte_eth_tx_burst(port->id(), 0, burst.transmit, count);
+}
+
 uint64_t monotonic_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -40,12 +44,11 @@ uint64_t monotonic_ns() {
 }  // namespace
 
 Worker::Worker(const struct tables* tables, struct counters* row, std::vector<const Port*> ports)
-    : tables_(tables),
-      row_(row),
+    : row_(row),
       ports_(std::move(ports)),
       polled_(ports_),
       lost_(std::make_unique<std::atomic<bool>[]>(ports_.size())),
-      burst_(std::make_unique<Burst>()),
+      line_(tables, row),
       figures_(std::make_unique<WorkerFigures>()),
       capture_(ports_.front()->plan().heartbeat == nullptr) {}
 
@@ -53,13 +56,15 @@ Worker::Worker(const struct tables* tables, struct counters* row, std::vector<co
 bool Worker::poll(const Port& port) {
   rte_mbuf* packets[kBurstPackets];
   const uint16_t count = rte_eth_rx_burst(port.id(), 0, packets, kBurstPackets);
-  if (count == 0) return false;
-  const uint16_t to_send = burst_split(*burst_, tables_, row_, port.plan().ifindex, packets, count);
-  const uint16_t sent =
-      to_send == 0 ? 0 : rte_eth_tx_burst(port.id(), 0, burst_->transmit, to_send);
-  burst_finish(*burst_, row_, sent);
+  if (count == 0) {
+    finish_waiting();
+    return false;
+  }
+  line_.take(&port, port.plan().ifindex, packets, count, transmit);
   return true;
 }
+
+void Worker::finish_waiting() { line_.finish(transmit); }
 
 bool Worker::round() {
   bool busy = false;
@@ -90,6 +95,7 @@ void Worker::forsake_lost() {
     if (!is_lost(port.plan()) || lost(place)) continue;
     __atomic_store_n(&port.plan().heartbeat->beat_ns, 0, __ATOMIC_RELAXED);
     for (int burst = 0; burst < kRingBursts && poll(port); burst++) continue;
+    finish_waiting();
     polled_.erase(std::find(polled_.begin(), polled_.end(), &port));
     lost_[place].store(true, std::memory_order_relaxed);
   }
@@ -99,15 +105,16 @@ void Worker::forsake_lost() {
 void Worker::beat_if_due() {
   if (now_cycles_ - last_beat_cycles_ < rte_get_tsc_hz() / kBeatsPerSecond) return;
   forsake_lost();
-  burst_->now_ns = monotonic_ns();
-  beat(burst_->now_ns);
+  const uint64_t now_ns = monotonic_ns();
+  line_.set_now(now_ns);
+  beat(now_ns);
   last_beat_cycles_ = now_cycles_;
 }
 
 void Worker::run(const std::atomic<bool>& stop) {
   uint32_t empty_rounds = 0;
   now_cycles_ = rte_rdtsc();
-  burst_->now_ns = monotonic_ns();
+  line_.set_now(monotonic_ns());
   row_->echo_full_ns = 0;  // a file of tables may have it from before the machine was last started
   while (!stop.load(std::memory_order_relaxed) && !polled_.empty()) {
     empty_rounds = round() ? 0 : empty_rounds + 1;
@@ -125,6 +132,7 @@ void Worker::drain() {
          now_cycles_ - begin < rte_get_tsc_hz() * kDrainSeconds) {
     if (round()) last_packet = now_cycles_;
   }
+  finish_waiting();
 }
 
 }  // namespace belka

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/burst.h"
+#include "dataplane/burst_line.h"
 #include "dataplane/port.h"
 #include "split/tables.h"
 
@@ -47,18 +47,18 @@ class Worker {
 
  private:
   bool poll(const Port& port);
+  void finish_waiting();
   bool round();
   void beat(uint64_t beat_ns);
   void beat_if_due();
   void forsake_lost();
   void drain();
 
-  const struct tables* tables_;
   struct counters* row_;
   std::vector<const Port*> ports_;
   std::vector<const Port*> polled_;  ///< those that are not lost
   std::unique_ptr<std::atomic<bool>[]> lost_;
-  std::unique_ptr<Burst> burst_;
+  BurstLine<const Port*> line_;
   std::unique_ptr<WorkerFigures> figures_;
   bool capture_ = false;
   uint64_t now_cycles_ = 0;  ///< at the end of the last round

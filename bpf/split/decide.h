@@ -191,20 +191,18 @@ SPLIT_INLINE uint16_t decide_in_bucket(const struct tables* tables, struct pin_b
 }
 
 /*
- * What decide_in_bucket says of a connection that has its pin, used in this tick, where the packet
- * changes nothing: nearly every packet of a slot that moves. 0: anything else, nothing was done.
+ * What decide_in_bucket says of an open connection that has its pin, used in this tick, where the
+ * packet changes nothing: nearly every packet of a slot that moves. 0: anything else, nothing was
+ * done.
  */
 SPLIT_INLINE uint16_t decide_steady_in(const struct tables* tables, struct pin_bucket* bucket,
                                        const struct packet* packet, struct counters* row,
                                        uint32_t slot, uint64_t hash, uint64_t seen) {
   uint32_t word = (uint32_t)seen;
-  uint64_t* at = 0;
-  if (slot_is_settled(word)) return 0;
-  if (packet->kind != PACKET_FLOW || packet_is_new_connection(packet)) return 0;
-  uint64_t pin = pin_find(bucket, pin_identity(slot, hash), &at);
+  if (slot_is_settled(word) || packet->kind != PACKET_FLOW) return 0;
+  if (packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) return 0;
+  uint64_t pin = pin_find_open(bucket, pin_identity(slot, hash), (uint32_t)(seen >> 32));
   if (pin == 0 || backend_is_down(tables, pin_backend(pin))) return 0;
-  uint32_t state = pin_state_after(packet, pin_state(pin));
-  if (pin_used(pin, (uint32_t)(seen >> 32), state) != pin) return 0;
   if (slot_draining(word) != SLOT_LOOK) STORE_RELAXED(row->pinning, row->pinning + 1);
   return pin_backend(pin);
 }

@@ -76,6 +76,12 @@ SPLIT_INLINE uint32_t pin_bucket_of(uint64_t hash) {
   return (uint32_t)(hash >> 22) & (PIN_BUCKETS - 1);
 }
 
+/* The word of its bucket where a pin is looked for first, and put if that is free: looks that end
+ * at the first word are predicted, so that what follows does not wait for the bucket to be read. */
+SPLIT_INLINE uint32_t pin_place(uint64_t identity) {
+  return (uint32_t)identity & (PINS_PER_BUCKET - 1);
+}
+
 /* 1: the word was `before` and is `after`. Orders everything around it. */
 SPLIT_INLINE int pin_swap(uint64_t* pin, uint64_t before, uint64_t after) {
 #if defined(__bpf__)
@@ -85,17 +91,45 @@ SPLIT_INLINE int pin_swap(uint64_t* pin, uint64_t before, uint64_t after) {
 #endif
 }
 
+/* 1: the word is a pin that look-ups see, of this connection. */
+SPLIT_INLINE int pin_is_of(uint64_t pin, uint64_t identity) {
+  return pin >> PIN_IDENTITY_SHIFT == identity && pin_state(pin) != PIN_TENTATIVE;
+}
+
 /* The connection's pin, and in `at` where it stands; 0 where it has none. */
 SPLIT_INLINE uint64_t pin_find(struct pin_bucket* bucket, uint64_t identity, uint64_t** at) {
+  uint64_t* first = &bucket->pin[pin_place(identity)];
+  uint64_t pin_there = LOAD_RELAXED(*first);
+  if (SPLIT_LIKELY(pin_is_of(pin_there, identity))) {
+    *at = first;
+    return pin_there;
+  }
 #if defined(__bpf__)
 #pragma unroll
 #endif
   for (int i = 0; i < PINS_PER_BUCKET; i++) {
     uint64_t pin = LOAD_RELAXED(bucket->pin[i]);
-    if (pin >> PIN_IDENTITY_SHIFT == identity && pin_state(pin) != PIN_TENTATIVE) {
+    if (pin_is_of(pin, identity)) {
       *at = &bucket->pin[i];
       return pin;
     }
+  }
+  return 0;
+}
+
+/* The connection's pin if it is open and was used at this tick, else 0: all of that is one
+ * comparison. */
+SPLIT_INLINE uint64_t pin_find_open(const struct pin_bucket* bucket, uint64_t identity,
+                                    uint32_t tick) {
+  uint64_t wanted = pin_of(identity, tick, PIN_OPEN, 0) >> PIN_STATE_SHIFT;
+  uint64_t pin = LOAD_RELAXED(bucket->pin[pin_place(identity)]);
+  if (SPLIT_LIKELY(pin >> PIN_STATE_SHIFT == wanted)) return pin;
+#if defined(__bpf__)
+#pragma unroll
+#endif
+  for (int i = 0; i < PINS_PER_BUCKET; i++) {
+    pin = LOAD_RELAXED(bucket->pin[i]);
+    if (pin >> PIN_STATE_SHIFT == wanted) return pin;
   }
   return 0;
 }
@@ -132,9 +166,12 @@ SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin, uint16
   uint64_t tentative = pin_tentative(pin, writer);
   if (!bucket) return PIN_REFUSED;
   for (int attempt = 0; attempt < PIN_INSERT_TRIES; attempt++) {
-    uint32_t own = 0;
-    while (own < PINS_PER_BUCKET && LOAD_RELAXED(bucket->pin[own]) != 0) own++;
-    if (own >= PINS_PER_BUCKET) return PIN_REFUSED;
+    uint32_t own = pin_place(pin >> PIN_IDENTITY_SHIFT);
+    if (LOAD_RELAXED(bucket->pin[own]) != 0) {
+      own = 0;
+      while (own < PINS_PER_BUCKET && LOAD_RELAXED(bucket->pin[own]) != 0) own++;
+      if (own >= PINS_PER_BUCKET) return PIN_REFUSED;
+    }
     uint64_t* at = &bucket->pin[own];
     if (!pin_swap(at, 0, tentative)) continue;
     int is_last = attempt == PIN_INSERT_TRIES - 1;

@@ -4,19 +4,19 @@
 // MAC addresses of the same buffers. Floor and subject take turns; medians of the rounds.
 #include <fmt/format.h>
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <variant>
 #include <vector>
 
 #include "control/error.h"
-#include "dataplane/burst.h"
+#include "dataplane/burst_line.h"
 #include "tests/bench/figures.h"
+#include "tests/bench/start_eal.h"
 #include "tests/bench/traffic.h"
 #include "tests/bench/witness.h"
 
@@ -29,20 +29,6 @@ constexpr uint32_t kMbufs = 512;
 int round_count() {
   const char* wanted = std::getenv("BELKA_BENCH_ROUNDS");
   return wanted ? std::atoi(wanted) : 4001;
-}
-
-void start_eal() {
-  static bool started = false;
-  if (started) return;
-  const char* words[] = {"bench",       "--no-huge",  "-m",
-                         "64",          "--no-pci",   "--no-telemetry",
-                         "--no-shconf", "--lcores=0", "--log-level=error"};
-  std::vector<char*> arguments;
-  for (const char* word : words) arguments.push_back(const_cast<char*>(word));
-  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
-    throw Error("DPDK's EAL does not start");
-  }
-  started = true;
 }
 
 /// The traffic's flows, written into the mbufs one after another.
@@ -95,12 +81,13 @@ void swap_macs(rte_mbuf** packets) {
   }
 }
 
-/// Cycles per packet of `work` on each of the sixteen bursts.
-template <typename Work>
-double cycles_of(Rotation& rotation, const Work& work) {
+/// Cycles per packet of `work` on each of the sixteen bursts, and then of what ends it.
+template <typename Work, typename End>
+double cycles_of(Rotation& rotation, const Work& work, const End& end) {
   rotation.receive();
   const uint64_t begin = rte_rdtsc_precise();
   for (uint32_t n = 0; n < kMbufs / kBurstPackets; n++) work(rotation.burst(n));
+  end();
   return static_cast<double>(rte_rdtsc_precise() - begin) / kMbufs;
 }
 
@@ -117,21 +104,22 @@ Figure measure(const Traffic& traffic) {
   Tables tables = Tables::create_private(1, 1);
   fill_tables(tables.view(), traffic);
   Rotation rotation(traffic);
-  const auto burst = std::make_unique<Burst>();
+  BurstLine<std::monostate> line(tables.view(), &tables.view()->counters[1]);
   const int count = round_count();
   uint64_t sent = 0;
-  const auto split = [&](rte_mbuf** packets) {
-    const uint16_t forwarded = burst_split(*burst, tables.view(), &tables.view()->counters[1],
-                                           kInterface, packets, kBurstPackets);
-    burst_finish(*burst, &tables.view()->counters[1], forwarded);
+  const auto send = [&](std::monostate, Burst&, uint16_t forwarded) {
     sent += forwarded;
+    return forwarded;
+  };
+  const auto split = [&](rte_mbuf** packets) {
+    line.take({}, kInterface, packets, kBurstPackets, send);
   };
   Witness witness;
   Rounds rounds;
   for (int round = 0; round < count; round++) {
     rounds.add(
-        witness, [&] { return cycles_of(rotation, swap_macs); },
-        [&] { return cycles_of(rotation, split); });
+        witness, [&] { return cycles_of(rotation, swap_macs, [] {}); },
+        [&] { return cycles_of(rotation, split, [&] { line.finish(send); }); });
   }
   if (sent != static_cast<uint64_t>(count) * kMbufs) throw Error("not every packet was forwarded");
   Figure figure = figure_of(median(rounds.subject), median(rounds.floor));
@@ -147,7 +135,9 @@ Figure measure_floor() {
   Rotation rotation({});
   const int count = round_count();
   std::vector<double> floor;
-  for (int round = 0; round < count; round++) floor.push_back(cycles_of(rotation, swap_macs));
+  for (int round = 0; round < count; round++) {
+    floor.push_back(cycles_of(rotation, swap_macs, [] {}));
+  }
   return figure_of(median(floor), 0);
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A burst is its packets one by one: the same verdicts, bytes and counters, in any mixture and
 // size; and no packet is lost or kept.
-#include "dataplane/burst.h"
-
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
 #include <map>
 #include <random>
+#include <span>
 
+#include "dataplane/burst_line.h"
 #include "dataplane/tables.h"
 #include "tests/planes/eal.h"
 #include "tests/support/counts.h"
@@ -174,15 +174,19 @@ class BurstTest : public testing::Test {
     const uint16_t to_send = burst_split(*burst_, tables(), &tables()->counters[0], kIngressIfindex,
                                          mbufs.data(), static_cast<uint16_t>(mbufs.size()));
     const uint16_t sent = std::min(to_send, takes);
-    const std::vector<rte_mbuf*> taken(burst_->transmit, burst_->transmit + sent);
-    burst_finish(*burst_, &tables()->counters[0], sent);
     std::vector<Bytes> out;
-    for (rte_mbuf* mbuf : taken) {
+    take(*burst_, sent, out);
+    burst_finish(*burst_, &tables()->counters[0], sent);
+    return out;
+  }
+
+  /// As a driver takes the first `count` of those to be sent.
+  static void take(const Burst& burst, uint16_t count, std::vector<Bytes>& out) {
+    for (rte_mbuf* mbuf : std::span(burst.transmit, count)) {
       const auto* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
       out.emplace_back(data, data + mbuf->data_len);
       rte_pktmbuf_free(mbuf);
     }
-    return out;
   }
 
   /// What the packets one by one send, in their order.
@@ -252,6 +256,47 @@ TEST_F(BurstTest, OfMovingSlotsIsItsPacketsOneByOne) {
   const std::vector<PlacedPin> pins = read_pins(tables());
   EXPECT_GT(pins.size(), 1000u);
   EXPECT_TRUE(pins == read_pins(native_->tables()));
+}
+
+// Bursts that wait for memory, and such as do not, leave in the order in which they came; and none
+// waits for longer than until the next.
+TEST_F(BurstTest, InALineIsItsPacketsOneByOne) {
+  const TableSpec spec = with_moving_slots(mixed_tables());
+  TableWriter(tables()).write(spec);
+  TableWriter(native_->tables()).write(spec);
+  Random random(9);
+  BurstLine<uint32_t> line(tables(), &tables()->counters[0]);
+  std::vector<Bytes> out;
+  uint32_t last_sent = 0, waited = 0;
+  const auto transmit = [&](uint32_t source, const Burst& burst, uint16_t count) {
+    EXPECT_GT(source, last_sent);
+    last_sent = source;
+    take(burst, count, out);
+    return count;
+  };
+  uint32_t taken = 0;
+  for (uint32_t round = 0; round < 300; round++) {
+    for (const struct tables* each : {tables(), native_->tables()}) move_on(each, spec, round);
+    std::vector<Bytes> expected;
+    out.clear();
+    for (int n = 0; n < 8; n++) {
+      const std::vector<Bytes> frames = random_frames(random, 1 + random() % kBurstPackets);
+      const size_t sent_before = expected.size();
+      for (const Bytes& frame : run_native(frames)) expected.push_back(frame);
+      std::vector<rte_mbuf*> mbufs;
+      for (const Bytes& frame : frames) mbufs.push_back(receive(frame));
+      line.take(++taken, kIngressIfindex, mbufs.data(), static_cast<uint16_t>(mbufs.size()),
+                transmit);
+      ASSERT_GE(out.size(), sent_before) << "a burst waited for more than the next";
+      waited += out.size() < expected.size();
+    }
+    line.finish(transmit);
+    ASSERT_EQ(out, expected) << "round " << round;
+  }
+  EXPECT_GT(waited, taken / 4);
+  EXPECT_LT(waited, taken);
+  EXPECT_EQ(read_counts(tables()), read_counts(native_->tables()));
+  EXPECT_TRUE(read_pins(tables()) == read_pins(native_->tables()));
 }
 
 // The driver takes the first packets; each other one is counted once, as transmit_full and as a

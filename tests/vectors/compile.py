@@ -33,9 +33,9 @@ vector has that does not say otherwise) and `vectors`, or `groups` of them by na
 
 `packet`, `out`, `before`, `pins` and the values of `let` are Python expressions over scapy: lengths and checksums that
 are not written out are scapy's. The hash, and a pin's word and bucket, are computed here a second time, the hash from
-the paper. pin(STATE, age in ticks, backend) is a pin of the packet's connection in the first word of its bucket;
-at=, slot= and tag= say otherwise, the last two as what to exclusive-or its own with. strangers(WORDS) are open pins of
-other connections.
+the paper. pin(STATE, age in ticks, backend) is a pin of the packet's connection in its own word of its bucket, which the
+last bits of its tag say; at=, slot= and tag= say otherwise, the last two as what to exclusive-or its own with.
+strangers(WORDS) are open pins of other connections; `own` is the own word, `others` are the other seven.
 """
 import json
 import os
@@ -113,18 +113,23 @@ class Pins:
     def __init__(self, slot, connection_hash):
         self.slot, self.hash = slot, connection_hash
         self.bucket = (connection_hash >> 22) % PIN_BUCKETS
+        self.own = connection_hash >> 42 & 7
 
-    def pin(self, state, age, backend, at=0, slot=0, tag=0):
+    def pin(self, state, age, backend, at=None, slot=0, tag=0):
         """(bucket, word of the bucket, pin); bucket and tag are of other bits of the hash than the slot."""
         own_tag = self.hash >> 42 & (1 << 18) - 1
         pin = (self.slot ^ slot) << 42 | (own_tag ^ tag) << 24 | age % 64 << 18 | state << 16 | backend
-        return [(self.bucket, at, pin)]
+        word = self.own if at is None else at
+        if word not in range(8):
+            raise ValueError(f"at={word}: a bucket has words 0 to 7: give one of them")
+        return [(self.bucket, word, pin)]
 
     def strangers(self, *words):
         return [self.pin(PIN_STATES["OPEN"], 100, 2, at=word, tag=word + 1)[0] for word in words]
 
     def names(self):
-        return PIN_STATES | {"pin": self.pin, "strangers": self.strangers}
+        others = [word for word in range(8) if word != self.own]
+        return PIN_STATES | {"pin": self.pin, "strangers": self.strangers, "own": self.own, "others": others}
 
 
 class File:
