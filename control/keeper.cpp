@@ -2,6 +2,7 @@
 #include "control/keeper.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "control/slot_change.h"
@@ -113,10 +114,13 @@ void Keeper::sweep_pins() {
       if (load(place) != 0) sweep_pin(place);
 }
 
-// Number 0, no backend, is not counted.
+// Number 0, no backend, is not counted. What a slot named until now may have pins that the last
+// sweep did not see.
 void Keeper::count_named(uint32_t word, bool more) {
   for (const uint16_t number : {slot_current(word), slot_draining(word)}) {
-    if (number != 0) named_[number] += more ? 1u : ~0u;
+    if (number == 0) continue;
+    named_[number] += more ? 1u : ~0u;
+    if (!more) pinned_[number] = true;
   }
 }
 
@@ -168,15 +172,42 @@ uint32_t Keeper::age_ticks(uint32_t slot) const {
   return static_cast<uint16_t>(tables_.node->tick - tables_.since[slot]);
 }
 
+uint64_t Keeper::refusals() const {
+  uint64_t refused = 0;
+  for (uint32_t row = 0; row < tables_.node->counter_rows; ++row)
+    refused += load(tables_.counters[row].pins_refused);
+  return refused;
+}
+
+// A connection may begin just now, find no place for its pin, and go to the old default: no later
+// word would know of it. So the slot is first held, which pins to the new default all that come,
+// and whoever was refused before he could see it has counted by then (count_refusal). Then the slot
+// goes on as before.
+bool Keeper::flip(uint32_t slot) {
+  const uint32_t word = word_of(slot);
+  const uint64_t refusals_before = refusals();
+  if (!slot_is_opening(word) || !is_due(slot, last_refusal_ago())) return false;
+  const uint16_t since = tables_.since[slot];
+  change(slot, slot_of(slot_current(word), SLOT_HOLD));
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with ADD_ORDERED
+  const bool stays_due = refusals() == refusals_before;
+  change(slot, stays_due ? slot_of(slot_current(word), SLOT_LOOK) : word);
+  stores_.update(tables_.since[slot], since);
+  return stays_due;
+}
+
+bool Keeper::settle(uint32_t slot) {
+  const uint32_t word = word_of(slot);
+  if (slot_draining(word) != SLOT_LOOK || elsewhere_[slot] != 0 || !is_old(slot)) return false;
+  change(slot, slot_settled(slot_current(word)));
+  return true;
+}
+
 void Keeper::flip_and_settle() {
   for (const uint32_t slot : moving_) {
-    const uint32_t word = word_of(slot);
-    if (slot_is_opening(word)) {
-      if (!is_due(slot, last_refusal_ago())) continue;
-      change(slot, slot_of(slot_current(word), SLOT_LOOK));
+    if (flip(slot)) {
       ++last_.flipped;
-    } else if (slot_draining(word) == SLOT_LOOK && elsewhere_[slot] == 0 && is_old(slot)) {
-      change(slot, slot_settled(slot_current(word)));
+    } else if (settle(slot)) {
       ++last_.settled;
     }
   }
@@ -224,9 +255,9 @@ bool Keeper::release_older(const SlotRange& range, uint32_t ticks) {
         slot_draining(word_of(slot)) == SLOT_HOLD) {
       continue;
     }
-    any |= slot_is_opening(word_of(slot)) || elsewhere_[slot] != 0;
+    if (!slot_is_opening(word_of(slot)) && elsewhere_[slot] == 0) continue;
     change(slot, slot_released(word_of(slot)));
-    released_[slot] = true;
+    released_[slot] = any = true;
   }
   return any;
 }

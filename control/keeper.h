@@ -56,7 +56,7 @@ class Keeper {
   void restart_ages();
 
   // The slot's connections elsewhere are given up. sweep() must follow.
-  void give_up(uint32_t slot) { released_[slot] = true; }
+  void give_up(uint32_t slot) { released_[slot] = !slot_is_settled(word_of(slot)); }
 
   // All slots of the range that still move: their connections elsewhere are given up. sweep() must
   // follow.
@@ -65,8 +65,8 @@ class Keeper {
   // Those of them that began to open more than so many ticks ago. True where there are any.
   bool release_older(const SlotRange& range, uint32_t ticks);
 
-  // Whether a slot names the backend, or a pin did when the last sweep ended. Until the first sweep
-  // everything is in use.
+  // Whether a slot names the backend, or one did since the last sweep began, or a pin did when it
+  // ended. Until the first sweep everything is in use.
   bool in_use(uint16_t backend) const {
     return !swept_ || named_[backend] != 0 || pinned_[backend];
   }
@@ -94,8 +94,11 @@ class Keeper {
   void count_named(uint32_t word, bool more);
   uint64_t pinning() const;
   void flip_and_settle();
+  bool flip(uint32_t slot);
+  bool settle(uint32_t slot);
   bool is_due(uint32_t slot, uint32_t last_refusal_ago) const;
   uint32_t last_refusal_ago() const;
+  uint64_t refusals() const;
 
   const TableView& tables_;
   Stores& stores_;

@@ -148,10 +148,12 @@ SPLIT_PROVEN uint32_t decide_by(const struct tables* tables, struct pin_bucket* 
   return followed ? followed : slot_default(word) | DECIDED_AGAIN | DECIDED_REFUSED;
 }
 
-/* One of a writer's own words. */
+/* The tick first, and both before the slot is read again: the daemon, which is about to make
+ * another backend the slot's default, sees either that its word was not read yet, or that the count
+ * grew. */
 SPLIT_INLINE void count_refusal(struct counters* row, uint32_t tick) {
-  STORE_RELAXED(row->pins_refused, row->pins_refused + 1);
   STORE_RELAXED(row->pins_refused_tick, (uint64_t)tick + 1);
+  ADD_ORDERED(row->pins_refused, 1);
 }
 
 /*

@@ -99,12 +99,16 @@ SPLIT_INLINE uint16_t load_wire16(const uint8_t* from) { return swap16(load16(fr
  * the opposite order. BPF has no instruction for it; on x86 loads are not reordered with loads, so
  * keeping the compiler from it is enough. The XDP program is supported on x86-64 only for this
  * reason.
+ * ADD_ORDERED adds, and keeps everything before it before everything after it, loads too: one
+ * locked instruction.
  */
 #if defined(__bpf__)
+#define ADD_ORDERED(word, amount) __sync_fetch_and_add(&(word), (amount))
 #define LOAD_RELAXED(word) (*(const volatile __typeof__(word)*)&(word))
 #define STORE_RELAXED(word, value) (*(volatile __typeof__(word)*)&(word) = (value))
 #define READ_BARRIER() __asm__ volatile("" ::: "memory")
 #else
+#define ADD_ORDERED(word, amount) __atomic_fetch_add(&(word), (amount), __ATOMIC_SEQ_CST)
 #define LOAD_RELAXED(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 #define STORE_RELAXED(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
 #define READ_BARRIER() __atomic_thread_fence(__ATOMIC_ACQUIRE)
