@@ -2,6 +2,7 @@
 #include "control/api.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <httplib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ struct Endpoint {
   const char* pattern;  // a regular expression over the whole path
   const char* text;     // as people write it
   Handler handler;
+  std::vector<std::string_view> keys{};  // that its query may have
 };
 
 std::string param(const Request& request, const char* name) {
@@ -90,6 +92,12 @@ Answer apply(Controller& controller, const Request& request) {
   const auto change = change_request(request);
   if (!change) return refuse_change();
   return controller.apply(request.body, file_name(request), *change);
+}
+
+Answer plan(Controller& controller, const Request& request) {
+  const auto change = change_request(request);
+  if (!change) return refuse_change();
+  return controller.plan(request.body, file_name(request), change->pace);
 }
 
 Answer drain_limit(Controller& controller, const Request& request) {
@@ -136,6 +144,16 @@ Answer set_backend(Controller& controller, const Request& request) {
   const std::string address = request.http.matches[1].str();
   const std::string verb = request.http.matches[2].str();
   const std::string service = param(request, "service");
+  if (service.empty() && request.http.has_param("service")) {
+    return refuse(Fault::invalid,
+                  "service: found \"\", allowed is a service's name; leave it out for all of them");
+  }
+  if (verb == "disable" && change->pace == Pace::gentle) {
+    return refuse(
+        Fault::invalid,
+        "found disable with pace=gentle: it takes a backend from its connections at once; "
+        "drain lets them end");
+  }
   return controller.set_backend({address, verb, service, change->pace});
 }
 
@@ -156,16 +174,25 @@ const std::vector<Endpoint>& endpoints() {
       {"GET", "/v1/services", "/v1/services", [](C& c, const R&) { return c.services(); }},
       {"GET", "/v1/pools", "/v1/pools", [](C& c, const R&) { return c.pools(); }},
       {"GET", "/v1/backends", "/v1/backends", [](C& c, const R&) { return c.backends(); }},
-      {"GET", "/v1/explain", "/v1/explain?flow=FLOW", explain},
+      {"GET", "/v1/explain", "/v1/explain?flow=FLOW", explain, {"flow"}},
       {"GET", "/v1/drains", "/v1/drains", [](C& c, const R&) { return c.drains(); }},
-      {"POST", "/v1/apply", "/v1/apply", apply},
-      {"POST", "/v1/plan", "/v1/plan",
-       [](C& c, const R& r) { return c.plan(r.body, file_name(r)); }},
-      {"POST", "/v1/services/([^/]+)/split", "/v1/services/NAME/split", split},
-      {"POST", "/v1/services/([^/]+)/drain-limit", "/v1/services/NAME/drain-limit?limit_ms=N",
-       drain_limit},
-      {"POST", "/v1/backends/([^/]+)/(drain|undrain|disable)",
-       "/v1/backends/ADDRESS/drain|undrain|disable?service=NAME", set_backend},
+      {"POST", "/v1/apply", "/v1/apply", apply, {"file", "pace", "break_connections"}},
+      {"POST", "/v1/plan", "/v1/plan", plan, {"file", "pace", "break_connections"}},
+      {"POST",
+       "/v1/services/([^/]+)/split",
+       "/v1/services/NAME/split",
+       split,
+       {"pace", "break_connections"}},
+      {"POST",
+       "/v1/services/([^/]+)/drain-limit",
+       "/v1/services/NAME/drain-limit?limit_ms=N",
+       drain_limit,
+       {"limit_ms"}},
+      {"POST",
+       "/v1/backends/([^/]+)/(drain|undrain|disable)",
+       "/v1/backends/ADDRESS/drain|undrain|disable?service=NAME",
+       set_backend,
+       {"service", "pace"}},
       {"POST", "/v1/services/([^/]+)/release", "/v1/services/NAME/release",
        [](C& c, const R& r) { return c.release(r.http.matches[1].str()); }},
   };
@@ -261,11 +288,29 @@ void refuse_body(httplib::Response& response, size_t bytes, bool is_late, millis
   }
 }
 
+// A key with a letter wrong would mean a change made otherwise than was asked for.
+std::optional<Answer> refuse_query(const Endpoint& endpoint, const httplib::Request& request) {
+  for (const auto& [key, value] : request.params) {
+    if (std::ranges::find(endpoint.keys, key) != endpoint.keys.end()) continue;
+    return refuse(
+        Fault::invalid,
+        fmt::format(
+            "found {} in the query, allowed is {}", quote(key),
+            endpoint.keys.empty() ? "none" : fmt::format("{}", fmt::join(endpoint.keys, ", "))));
+  }
+  return std::nullopt;
+}
+
+Answer handle(const Endpoint& endpoint, Controller& controller, const Request& request) {
+  if (auto refusal = refuse_query(endpoint, request.http)) return std::move(*refusal);
+  return endpoint.handler(controller, request);
+}
+
 void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& controller,
                milliseconds body_limit) {
   if (std::strcmp(endpoint.method, "GET") == 0) {
     server.Get(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response) {
-      answer(response, endpoint.handler(controller, {request, ""}));
+      answer(response, handle(endpoint, controller, {request, ""}));
     });
     return;
   }
@@ -281,7 +326,7 @@ void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& co
       return with_body.body.size() <= kMaxBodyBytes && Clock::now() < deadline;
     });
     if (whole) {
-      answer(response, endpoint.handler(controller, with_body));
+      answer(response, handle(endpoint, controller, with_body));
     } else {
       refuse_body(response, with_body.body.size(), Clock::now() >= deadline, body_limit);
     }

@@ -16,6 +16,13 @@ class Controller;
 //   GET  /v1/explain?flow=198.51.100.7:40000+%3E+203.0.113.10:443/tcp
 //   POST /v1/apply, /v1/plan            body: the YAML; ?file=NAME labels its errors
 //   POST /v1/services/NAME/split        body: {"canary": "5%", "baseline": "match"}
+//   GET  /v1/drains
+//   POST /v1/services/NAME/drain-limit?limit_ms=N
+//   POST /v1/services/NAME/release      what still drains is given up
+//   POST /v1/backends/ADDRESS/drain, …/undrain, …/disable     ?service=NAME: only there
+//
+// A change takes ?pace=gentle or ?pace=hard, apply and split &break_connections=1 too. Another key
+// of a query is refused.
 //
 //   curl --unix-socket /run/belka/belkad.sock http://belka/v1/status
 //   curl --unix-socket /run/belka/belkad.sock --data-binary @web.yaml

@@ -25,6 +25,8 @@ DEFINE_string(socket, "/run/belka/belkad.sock", "Unix socket of the API, for bel
 DEFINE_string(state, "/var/lib/belka", "directory where it keeps what is applied");
 DEFINE_string(log_level, "info", "trace, debug, info, warning, error, critical or off");
 DEFINE_bool(require_native, false, "refuse an interface whose driver has no native XDP");
+DEFINE_bool(break_connections, false,
+            "accept a changed --config that cuts connections whatever is done");
 DEFINE_bool(uninstall, false, "detach all programs of --pins, remove the pins, and end");
 DECLARE_bool(help);
 DECLARE_bool(helpshort);
@@ -101,7 +103,8 @@ void run(int argc, char** argv) {
                         .pins = FLAGS_pins,
                         .socket = FLAGS_socket,
                         .state = FLAGS_state,
-                        .require_native = FLAGS_require_native});
+                        .require_native = FLAGS_require_native,
+                        .break_connections = FLAGS_break_connections});
   spdlog::info("belkad is ready");
   daemon.run(signals);
   spdlog::info("belkad ends; the XDP programs stay attached and split on");

@@ -138,8 +138,21 @@ class Preparer {
     plan.words = static_cast<uint32_t>(change_.slots.size() - words_before);
     count_moved(before, ring, numbers, plan);
     plan.repair = plan.kind == PlanService::Kind::unchanged && service_stores() != stores_before;
+    if (before == nullptr) plan.breaks = what_it_takes(config);
     note_plan(std::move(plan), change_.plan);
     change_.after.services.emplace(config.name, std::move(after));
+  }
+
+  // A service of one port goes before that of all ports at its VIP, whose connections to this port
+  // are then answered by another ring.
+  std::string what_it_takes(const ServiceConfig& config) const {
+    if (terms_.pace == Pace::hard || config.port == 0) return "";
+    for (const auto& [name, held] : holdings_.services) {
+      const ServiceConfig& other = held.config;
+      if (other.port == 0 && other.vip == config.vip && other.protocol == config.protocol)
+        return fmt::format("taking its port from service {}", name);
+    }
+    return "";
   }
 
   size_t service_stores() const {

@@ -65,12 +65,12 @@ class Unlinker {
       drain(service);
     }
     const size_t words = change_.slots.size() - words_before;
-    if (service.draining && words == 0) return;
+    const bool breaks = terms_.pace != Pace::hard && is_replaced(service);
+    if (service.draining && words == 0 && !breaks) return;
     PlanService plan = compare_services(&service, nullptr);
     plan.words = static_cast<uint32_t>(words);
-    plan.repair = service.draining;  // the publisher was killed before it was done
-    if (terms_.pace != Pace::hard && is_replaced(service))
-      plan.breaks = "its VIP and port go to another service, which";
+    plan.repair = service.draining && !breaks;  // the publisher was killed before it was done
+    if (breaks) plan.breaks = "its VIP and port go to another service, which";
     note_plan(std::move(plan), change_.plan);
   }
 
@@ -79,8 +79,10 @@ class Unlinker {
                        [&](const TableKey& key) { return same_key(key, key_of(service.config)); });
   }
 
+  // Another service's change in haste is none of those that drain already.
   bool must_go(const HeldService& service) const {
-    if (terms_.pace == Pace::hard || service.range() == nullptr || service.ranges.size() > 1 ||
+    const bool in_haste = terms_.pace == Pace::hard && !service.draining;
+    if (in_haste || service.range() == nullptr || service.ranges.size() > 1 ||
         is_replaced(service)) {
       return true;
     }

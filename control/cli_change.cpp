@@ -28,8 +28,12 @@ constexpr const char* kJson = "application/json";
 std::string plan_text(const json& answer) { return answer.at("text").get<std::string>(); }
 
 std::string apply_text(const json& answer) {
-  return fmt::format("{}in force as generation {}, in both planes\n", plan_text(answer),
-                     answer.at("generation").get<uint64_t>());
+  const auto generation = answer.at("generation").get<uint64_t>();
+  const auto held = answer.at("held_slots").get<uint64_t>();
+  const std::string when =
+      held == 0 ? "in force" : fmt::format("{} slots are held for 4 s, then in force", held);
+  return fmt::format("{}{} as generation {}, in both planes\n", plan_text(answer), when,
+                     generation);
 }
 
 // As the API takes it: ?pace=gentle&break_connections=1

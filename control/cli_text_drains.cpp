@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "control/cli_text.h"
+#include "control/config_duration.h"
 #include "control/table_text.h"
 
 namespace belka {
@@ -13,6 +14,11 @@ std::string number(const json& value) { return std::to_string(value.get<uint64_t
 
 std::string seconds(const json& value) {
   return value.get<uint64_t>() == 0 ? "-" : number(value) + " s";
+}
+
+std::string limit(const json& limit_ms) {
+  const auto ms = limit_ms.get<uint32_t>();
+  return ms == 0 ? "-" : format_duration(ms);
 }
 
 std::string name_of(const json& service) {
@@ -42,7 +48,7 @@ std::string drains_text(const json& drains) {
   for (const json& service : drains.at("services")) {
     table.add({name_of(service), number(service.at("held")), number(service.at("opening")),
                number(service.at("looking")), number(service.at("connections")),
-               seconds(service.at("oldest_s")), seconds(service.at("limit_s")),
+               seconds(service.at("oldest_s")), limit(service.at("limit_ms")),
                addresses(service.at("leaving")), service.at("waits_for").get<std::string>()});
   }
   return (table.empty() ? "nothing drains\n" : table.text()) +

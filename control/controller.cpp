@@ -141,7 +141,9 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
     return refusal;
   }
   count_anew(before, publisher_.in_force());
-  return accept(plan_body(plan, publisher_.generation()));
+  json body = plan_body(plan, publisher_.generation());
+  body["held_slots"] = publisher_.held_slots();
+  return accept(std::move(body));
 }
 
 Answer Controller::apply(std::string_view yaml, std::string_view file_name,
@@ -152,11 +154,11 @@ Answer Controller::apply(std::string_view yaml, std::string_view file_name,
   return publish(*wanted.config, request);
 }
 
-Answer Controller::plan(std::string_view yaml, std::string_view file_name) const {
+Answer Controller::plan(std::string_view yaml, std::string_view file_name, Pace pace) const {
   const std::lock_guard lock(mutex_);
   Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
   if (!wanted.config) return std::move(wanted.refusal);
-  const Plan plan = publisher_.plan(*wanted.config);
+  const Plan plan = publisher_.plan(*wanted.config, pace);
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   return accept(plan_body(plan, publisher_.generation()));
 }

@@ -95,7 +95,7 @@ class Controller {
   // labels errors. plan changes nothing, and its generation is the one in force.
   Answer apply(std::string_view yaml, std::string_view file_name,
                const ChangeRequest& request = {});
-  Answer plan(std::string_view yaml, std::string_view file_name) const;
+  Answer plan(std::string_view yaml, std::string_view file_name, Pace pace) const;
 
   // New shares for some pools of a running service: {"canary=5%", "baseline=match"}. Body as
   // apply's, and "service" as in services().

@@ -203,6 +203,7 @@ void Daemon::begin(const Start& start) {
   publisher_ = std::make_unique<Publisher>(maps_->tables(), seed, std::move(hooks));
   if (!start.leave_tables) {
     PreparedChange change = publisher_->prepare(start.config);
+    require_unbroken(start, change.plan);
     persist_at_start(start);
     const uint64_t before = publisher_->generation();
     const uint64_t generation = publisher_->commit(change);
@@ -213,6 +214,13 @@ void Daemon::begin(const Start& start) {
   health_ = std::make_unique<HealthWatch>();
   health_->follow(*publisher_);
   published_ = false;
+}
+
+// What was saved was accepted then.
+void Daemon::require_unbroken(const Start& start, const Plan& plan) const {
+  const std::vector<std::string> breaks = plan.breaks();
+  if (start.is_saved || options_.break_connections || breaks.empty()) return;
+  throw Error(fmt::format("{}: {}", options_.config, breaks.front()));
 }
 
 // What stands in the file already need not be written to it: a full disk must not keep a daemon

@@ -26,6 +26,7 @@ struct DaemonOptions {
   std::string socket;
   std::string state;
   bool require_native = false;
+  bool break_connections = false;  // also a changed configuration that cuts connections
 };
 
 // A running belkad. Constructed, it has published its tables, attached its programs and serves its
@@ -58,6 +59,7 @@ class Daemon : public StatusSource {
   void begin(const Start& start);
   void persist(const Config& config);
   void persist_at_start(const Start& start);
+  void require_unbroken(const Start& start, const Plan& plan) const;
   void follow_kernel(Publisher& publisher);
   void follow_health(Publisher& publisher, bool published);
   void pass_time(Publisher& publisher);

@@ -30,7 +30,7 @@ json service_json(const Publisher& publisher, const std::string& name, const Hel
           {"looking", moving.looking},
           {"connections", moving.pins},
           {"oldest_s", uint64_t{moving.oldest_ticks} * publisher.tick_ms() / 1000},
-          {"limit_s", info.drain_limit_ms / 1000},
+          {"limit_ms", info.drain_limit_ms},
           {"waits_for", waits_for(moving, !service.leaving.empty())},
           {"leaving", std::move(leaving)}};
 }

@@ -8,7 +8,7 @@ namespace belka {
 class Publisher;
 
 // {"tick", "tick_ms", "pins", "pins_refused", "services": [{"name", "removed", "held", "opening",
-//  "looking", "connections", "oldest_s", "limit_s", "waits_for", "leaving": [address]}]}: the
+//  "looking", "connections", "oldest_s", "limit_ms", "waits_for", "leaving": [address]}]}: the
 // services of which a slot moves or a backend leaves. `connections` are those elsewhere than their
 // slot sends new ones, as the last sweep counted them; `pins` those of all slots.
 nlohmann::json drains_json(const Publisher& publisher);

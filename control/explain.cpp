@@ -108,28 +108,40 @@ json verdict_json(enum verdict verdict, bool assumed) {
           {"assumed", assumed}};
 }
 
+constexpr uint16_t kAnyWriter = 1;
+
 std::string state_of(uint32_t word) {
   if (slot_is_opening(word)) return fmt::format("opening, from backend {}", slot_draining(word));
   return slot_draining(word) == SLOT_HOLD ? "held: about to change" : "looking for pins";
 }
 
-// The backend of this packet by its slot, and in one that moves by its connection's pin. Nothing is
-// stored: the pin that a packet would leave is not left.
+// What the planes would read of it, for nobody else to see what is put in.
+struct pin_bucket copy_of(const struct pin_bucket& bucket) {
+  struct pin_bucket copy {};
+  for (int i = 0; i < PINS_PER_BUCKET; i++) copy.pin[i] = LOAD_RELAXED(bucket.pin[i]);
+  return copy;
+}
+
+json pin_json(const struct tables& tables, uint64_t pin) {
+  if (pin == 0 || backend_is_down(&tables, pin_backend(pin))) return nullptr;
+  return pin_backend(pin);
+}
+
+// The backend of this packet by its slot, and in one that moves by its connection's pin. The pin
+// that the packet would leave is not left.
 uint16_t backend_of(const struct tables& tables, const struct packet& packet,
                     const struct choice& choice, uint64_t hash, json& slot_json) {
   const uint32_t slot = slot_index(&choice, hash);
   const uint32_t word = slot_word(&tables, slot);
   if (slot_is_settled(word)) return slot_current(word);
   const uint64_t own_hash = connection_hash(&choice, &packet, hash);
+  const uint64_t identity = pin_identity(slot, own_hash);
+  struct pin_bucket bucket = copy_of(*pins_at(&tables, pin_bucket_of(own_hash)));
   uint64_t* at = nullptr;
-  const uint64_t pin =
-      pin_find(pins_at(&tables, pin_bucket_of(own_hash)), pin_identity(slot, own_hash), &at);
   slot_json["state"] = state_of(word);
-  slot_json["pin"] = pin == 0 ? json(nullptr) : json(pin_backend(pin));
-  const bool is_new = packet_is_new_connection(&packet) != 0;
-  if (pin == 0) return is_new ? slot_current(word) : slot_default(word);
-  const uint64_t next = pin_after(pin, &packet, word, tick_now(&tables));
-  return next == 0 ? slot_current(word) : pin_backend(next);
+  slot_json["pin"] = pin_json(tables, pin_find(&bucket, identity, &at));
+  const uint64_t seen = seen_of(word, tick_now(&tables), kAnyWriter);
+  return static_cast<uint16_t>(decide_by(&tables, &bucket, identity, &packet, seen));
 }
 
 // From the slot to the verdict: what a packet with a service goes through.
@@ -145,7 +157,8 @@ void explain_split(const struct tables& tables, const struct packet& packet,
   answer["rank"] = rank_of(choice, slot - choice.slot_base);
   struct backend backend = *backend_at(&tables, number);
   if (number != 0) {
-    answer["pool"] = pool_json(service, backend.pool);
+    // That of one that leaves is of the past: its number may be another pool's by now.
+    if (backend.draining == 0) answer["pool"] = pool_json(service, backend.pool);
     answer["backend"] = backend_json(backend, number);
     answer["next_hop"] = next_hop_json(tables, backend, next_hops);
   }

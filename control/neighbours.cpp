@@ -160,7 +160,10 @@ void Neighbours::follow(Publisher& publisher) {
     }
     if (const auto hop = by_hop_.find(target->second.hop); hop != by_hop_.end()) {
       hop->second.erase(target->first);
-      if (hop->second.empty()) by_hop_.erase(hop);
+      if (hop->second.empty()) {
+        use_errors_.erase(hop->first);
+        by_hop_.erase(hop);
+      }
     }
     changed_.erase(target->first);
     target = targets_.erase(target);

@@ -161,11 +161,14 @@ std::vector<std::string> Plan::breaks() const {
   std::vector<std::string> sentences;
   for (const PlanService& service : services) {
     if (service.breaks.empty()) continue;
-    sentences.push_back(fmt::format(
-        "service {}: {} breaks connections: {} of {} slots move, and nothing is kept; pass "
-        "--break-connections to do it all the same",
-        service.name, service.breaks, service.slots_moved,
-        std::max(service.slots_before, service.slots_after)));
+    const std::string moved =
+        service.slots_moved == 0 ? ""
+                                 : fmt::format("{} of {} slots move, and ", service.slots_moved,
+                                               std::max(service.slots_before, service.slots_after));
+    sentences.push_back(
+        fmt::format("service {}: {} breaks connections: {}nothing is kept; pass "
+                    "--break-connections to do it all the same",
+                    service.name, service.breaks, moved));
   }
   return sentences;
 }

@@ -145,6 +145,9 @@ class Publisher {
   // over that of another with the same address and mode, or has what the hook says.
   bool set_route(uint16_t backend, const std::optional<Route>& route);
 
+  // Slots that wait for their hold time, and change then.
+  size_t held_slots() const;
+
   // Blanks what was unlinked and has rested. commit does it at its end; to be called now and then.
   void collect();
 

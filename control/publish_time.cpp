@@ -54,16 +54,23 @@ void Publisher::end_holds(uint64_t now_ns) {
   }
 }
 
+size_t Publisher::held_slots() const {
+  size_t slots = 0;
+  for (const auto& [service, hold] : holds_) slots += hold.slots.size();
+  return slots;
+}
+
 bool Publisher::pass_time() {
   const uint64_t now_ns = hooks_.now_ns();
   end_holds(now_ns);
   collect();
   if (now_ns < next_tick_ns_) return false;
   keeper_.tick();
+  // From now, not from when it was due: ticks are never closer than their length. What throws below
+  // does not bring the next one nearer.
+  next_tick_ns_ = hooks_.now_ns() + tick_ns();
   let_return();
   end_long_drains();
-  // From now, not from when it was due: ticks are never closer than their length.
-  next_tick_ns_ = hooks_.now_ns() + tick_ns();
   if (has_drained()) remove_drained();
   return true;
 }

@@ -57,7 +57,8 @@ std::vector<PoolCounts> count_pools(const struct tables& tables, const ServiceVi
                                     const StatsBaseline::Service& baseline) {
   std::vector<PoolCounts> pools(service.pools.size());
   for (const BackendView& backend : backends) {
-    if (backend.service != service.number || backend.pool >= pools.size()) continue;
+    if (backend.service != service.number || backend.leaving) continue;
+    if (backend.pool >= pools.size()) continue;
     const PlaneCount count = backend_count(tables, backend.number);
     PlaneCount since = count;
     if (const auto before = baseline.backends.find(backend.number);

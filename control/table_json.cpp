@@ -52,7 +52,7 @@ struct BackendNames {
 BackendNames names_of(const struct tables& tables, const BackendView& backend) {
   const auto service = view_service(tables, backend.service);
   if (!service) return {};
-  const bool known = backend.pool < service->pools.size();
+  const bool known = !backend.leaving && backend.pool < service->pools.size();
   return {service->name, known ? service->pools[backend.pool].name : ""};
 }
 

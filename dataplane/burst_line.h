@@ -37,10 +37,10 @@ class BurstLine {
     spare_ ^= 1;
   }
 
-  /// Sends the burst that waits, if one does: no packets came.
+  /// Sends the burst that waits, if one does: no packets came. True: one did.
   template <typename Transmit>
-  void finish(const Transmit& transmit) {
-    finish(transmit, nullptr);
+  bool finish(const Transmit& transmit) {
+    return finish(transmit, nullptr);
   }
 
  private:

@@ -52,19 +52,14 @@ Worker::Worker(const struct tables* tables, struct counters* row, std::vector<co
       figures_(std::make_unique<WorkerFigures>()),
       capture_(ports_.front()->plan().heartbeat == nullptr) {}
 
-/// One burst of one port. True: there were packets.
+/// One burst of one port. True: there were packets, of it or of a burst before.
 bool Worker::poll(const Port& port) {
   rte_mbuf* packets[kBurstPackets];
   const uint16_t count = rte_eth_rx_burst(port.id(), 0, packets, kBurstPackets);
-  if (count == 0) {
-    finish_waiting();
-    return false;
-  }
+  if (count == 0) return line_.finish(transmit);
   line_.take(&port, port.plan().ifindex, packets, count, transmit);
   return true;
 }
-
-void Worker::finish_waiting() { line_.finish(transmit); }
 
 bool Worker::round() {
   bool busy = false;
@@ -95,7 +90,7 @@ void Worker::forsake_lost() {
     if (!is_lost(port.plan()) || lost(place)) continue;
     __atomic_store_n(&port.plan().heartbeat->beat_ns, 0, __ATOMIC_RELAXED);
     for (int burst = 0; burst < kRingBursts && poll(port); burst++) continue;
-    finish_waiting();
+    line_.finish(transmit);
     polled_.erase(std::find(polled_.begin(), polled_.end(), &port));
     lost_[place].store(true, std::memory_order_relaxed);
   }
@@ -132,7 +127,7 @@ void Worker::drain() {
          now_cycles_ - begin < rte_get_tsc_hz() * kDrainSeconds) {
     if (round()) last_packet = now_cycles_;
   }
-  finish_waiting();
+  line_.finish(transmit);
 }
 
 }  // namespace belka

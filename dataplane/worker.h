@@ -47,7 +47,6 @@ class Worker {
 
  private:
   bool poll(const Port& port);
-  void finish_waiting();
   bool round();
   void beat(uint64_t beat_ns);
   void beat_if_due();

@@ -218,7 +218,8 @@ SPLIT_ASSERT(sizeof(struct interface_entry) == 64, "an interface entry is a cach
 
 /*
  * At interface place × QUEUES + queue. p: w (only the lcore that polls the queue), x: r.
- * CLOCK_MONOTONIC in ns at the end of the last full round of receive and transmit; 0: nobody polls.
+ * CLOCK_MONOTONIC in ns at the end of the last full round of receive and transmit, but for a burst
+ * that waits for memory until the next; 0: nobody polls.
  */
 struct heartbeat {
   uint64_t beat_ns;

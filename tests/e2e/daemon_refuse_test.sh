@@ -62,6 +62,24 @@ start_belkad splitter --interface=eth0 --config="$WORK/web.yaml"
 stop_belkad
 pass_on "pins of a start that was killed half-way are replaced"
 
+service() { # SLOTS
+  printf 'seed_file: %s\nservices:\n  - {name: web, vip: 203.0.113.10, port: 80, protocol: tcp, slots: %s,\n' "$WORK/seed" "$1"
+  printf '     forward: l2, pools: {prod: {backends: [10.9.0.1]}}}\n'
+}
+service 1024 >"$WORK/web.yaml"
+start_belkad splitter --interface=eth0 --config="$WORK/web.yaml"
+stop_belkad
+service 2048 >"$WORK/web.yaml"
+expect_refusal "web.yaml: service web: .*slots.* breaks connections: .*pass --break-connections" \
+  nsenter --net="/run/netns/$(ns splitter)" "$BELKA_BUILD/belkad" "${here[@]}" "--state=$STATE" "--socket=$SOCKET" --config="$WORK/web.yaml"
+start_belkad splitter --interface=eth0
+[ "$(belkactl get services | awk '$1 == "web"' | grep -c 1024)" = 1 ] || fail "a refused configuration is in force"
+stop_belkad
+start_belkad splitter --interface=eth0 --config="$WORK/web.yaml" --break-connections
+[ "$(belkactl get services | awk '$1 == "web"' | grep -c 2048)" = 1 ] || fail "--break-connections did nothing"
+stop_belkad
+pass_on "a changed configuration that cuts connections, unless it is said to"
+
 rm "$PINS/node"
 bpftool map create "$PINS/node" type array key 4 value 64 entries 1 name node flags 0x400
 # shellcheck disable=SC2046  # a word for each byte

@@ -91,6 +91,25 @@ TEST_F(ApiTest, ErrorsAreListsWithAStatus) {
   EXPECT_EQ(client.get("/v1/explain?flow=x").status, 400);
 }
 
+TEST_F(ApiTest, RefusesWhatAQueryCannotMean) {
+  const Client client = serve();
+  EXPECT_EQ(client.post("/v1/apply", web_yaml(), kForm).status, 200);
+  const Reply typo = client.post("/v1/apply?pase=gentle", web_yaml(), kForm);
+  EXPECT_EQ(typo.status, 400);
+  EXPECT_THAT(typo.errors, ElementsAre("found pase in the query, allowed is file, pace, "
+                                       "break_connections"));
+  EXPECT_THAT(client.get("/v1/status?all=1").errors,
+              ElementsAre("found all in the query, allowed is none"));
+  const std::string disable = "/v1/backends/10.0.1.1/disable";
+  EXPECT_THAT(client.post(disable + "?service=", "", kJson).errors,
+              ElementsAre(HasSubstr("service: found \"\"")));
+  EXPECT_THAT(client.post(disable + "?pace=gentle", "", kJson).errors,
+              ElementsAre(HasSubstr("drain lets them end")));
+  EXPECT_THAT(client.post(disable + "?break_connections=1", "", kJson).errors,
+              ElementsAre(HasSubstr("allowed is service, pace")));
+  EXPECT_EQ(client.post(disable, "", kJson).status, 200);
+}
+
 TEST_F(ApiTest, UnknownRoutesSayWhatThereIs) {
   const Client client = serve();
   const Reply unknown = client.get("/v2/status");

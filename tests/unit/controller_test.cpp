@@ -46,7 +46,7 @@ TEST_F(ControllerTest, AnErrorShowsAllAndChangesNothing) {
 TEST_F(ControllerTest, PlanChangesNothing) {
   controller_.apply(web_yaml("25%"), "web.yaml");
   const uint64_t generation = publisher_.generation();
-  const Answer answer = controller_.plan(web_yaml("50%"), "web.yaml");
+  const Answer answer = controller_.plan(web_yaml("50%"), "web.yaml", Pace::now);
   EXPECT_EQ(answer.fault, Fault::none);
   EXPECT_EQ(answer.body["plan"]["services"][0]["slots_moved"], 512);
   EXPECT_EQ(answer.body["generation"], generation);
