@@ -75,6 +75,7 @@ Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
       in_force_(config_of(holdings_)) {
   in_force_.tick_ms = tick_ms();
   note_idle_times();
+  note_held();
 }
 
 ChangeTerms Publisher::terms(Pace pace) const {

@@ -164,6 +164,7 @@ class Publisher {
   void let_leave(const PreparedChange& change);
   void give_up(const PreparedChange& change);
   void hold(PreparedChange& change);
+  void note_held();
   void end_holds(uint64_t now_ns);
   uint64_t tick_ns() const;
   void end_long_drains();

@@ -54,6 +54,22 @@ void Publisher::end_holds(uint64_t now_ns) {
   }
 }
 
+// What a publisher before held, and was to become, only its configuration knows. Where none is
+// published, the slots stay as they are when the hold time is over.
+void Publisher::note_held() {
+  for (const auto& [name, service] : holdings_.services) {
+    if (service.range() == nullptr) continue;
+    const SlotRange& range = *service.range();
+    for (uint32_t slot = range.base; slot < range.base + range.slots; ++slot) {
+      const uint32_t word = tables_.slots[slot];
+      if (slot_draining(word) != SLOT_HOLD) continue;
+      Hold& hold = holds_[service.number];
+      hold.due_ns = hooks_.now_ns() + kHoldNs;
+      hold.slots.push_back({slot, slot_current(word)});
+    }
+  }
+}
+
 size_t Publisher::held_slots() const {
   size_t slots = 0;
   for (const auto& [service, hold] : holds_) slots += hold.slots.size();

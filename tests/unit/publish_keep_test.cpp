@@ -112,5 +112,17 @@ TEST_F(PublishKeep, WhatAHardChangeSettledAtOnceIsNotGivenUpLater) {
   EXPECT_NE(*kept, 0u);
 }
 
+TEST_F(PublishKeep, WhatWasHeldDoesNotStayHeldUnderAPublisherWithoutAConfiguration) {
+  publish({web()});
+  settle(publisher_, machine_);
+  publisher_.publish(config_with({web(64, 500'000)}), Pace::gentle);
+  ASSERT_GT(publisher_.held_slots(), 0u);
+  Publisher next(tables_, test_seed(), machine_.hooks());
+  EXPECT_EQ(next.held_slots(), publisher_.held_slots());
+  settle(next, machine_);
+  EXPECT_EQ(next.held_slots(), 0u);
+  EXPECT_FALSE(next.keeper().anything_moves());
+}
+
 }  // namespace
 }  // namespace belka
