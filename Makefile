@@ -5,7 +5,7 @@
 define HELP
 Belka: a canary splitter for layer 4. From a clean clone, as root:
 
-  make demo      install what is missing, build, show the main job (under 90 seconds)
+  make demo      install what is missing, build, and show the main job (the show: under 90 seconds)
   make test      install what is missing, build, run lint and every test
 
 Other targets:

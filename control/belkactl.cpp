@@ -6,5 +6,8 @@
 
 int main(int argc, char** argv) {
   belka::Console console{std::cout, std::cerr};
-  return belka::run_belkactl({argv + 1, argv + argc}, console);
+  const int status = belka::run_belkactl({argv + 1, argv + argc}, console);
+  if (std::cout.flush()) return status;
+  std::cerr << "belkactl: cannot write the output: is the disk full, or the reader gone?\n";
+  return status == 0 ? 1 : status;
 }

@@ -70,7 +70,7 @@ class Unlinker {
     PlanService plan = compare_services(&service, nullptr);
     plan.words = static_cast<uint32_t>(words);
     plan.repair = service.draining && !breaks;  // the publisher was killed before it was done
-    if (breaks) plan.breaks = "its VIP and port go to another service, which";
+    if (breaks) plan.breaks = "giving its VIP and port to another service";
     note_plan(std::move(plan), change_.plan);
   }
 

@@ -88,8 +88,15 @@ int run_plan(const CommandLine& line, Console& console) {
   return send_file(line, console, "/v1/plan", plan_text);
 }
 
+// One that would be another path of the API.
+const std::string& service_name(const std::string& word) {
+  if (word.empty() || word.find('/') != std::string::npos)
+    throw UsageError(fmt::format("found {}, allowed is the name of a service", quote(word)));
+  return word;
+}
+
 int run_split(const CommandLine& line, Console& console) {
-  const std::string& service = line.words[1];
+  const std::string& service = service_name(line.words[1]);
   const SplitWords words = parse_split_words({line.words.begin() + 2, line.words.end()});
   if (!words.errors.empty()) {
     for (const std::string& error : words.errors) console.err << error << "\n";
@@ -104,7 +111,7 @@ int run_split(const CommandLine& line, Console& console) {
 }
 
 int run_drain_limit(const CommandLine& line, Console& console) {
-  const std::string service = escape_query(line.words[1]);
+  const std::string service = escape_query(service_name(line.words[1]));
   const Client client(line.socket);
   if (line.hard == (line.words.size() > 2))
     throw UsageError("name a time, such as 10m or 0s (as long as they live), or --hard for now");
@@ -128,6 +135,7 @@ int run_backend(const CommandLine& line, Console& console) {
     throw UsageError(fmt::format("found {}, allowed is drain, undrain or disable", quote(verb)));
   const std::string query = how(line, '?');
   std::string path = fmt::format("/v1/backends/{}/{}{}", escape_query(line.words[2]), verb, query);
+  if (line.words.size() > 3) service_name(line.words[3]);
   if (line.words.size() > 3)
     path += fmt::format("{}service={}", query.empty() ? '?' : '&', escape_query(line.words[3]));
   return show(line, console, Client(line.socket).post(path, "", kJson), backends_text);

@@ -27,7 +27,10 @@ DEFINE_uint32(ifindex, 1, "N  the interface that packets come in and leave by");
 DEFINE_uint32(mtu, 1500, "BYTES  of that interface");
 DEFINE_bool(gentle, false,
             "wait 4 s before slots change, so that a SYN sent again meanwhile stays where it was");
-DEFINE_bool(hard, false, "give up the connections that slots keep elsewhere, at once");
+DEFINE_bool(
+    hard, false,
+    "cut connections at once: of split and apply those in the slots that move, of drain-limit "
+    "those that are elsewhere");
 DEFINE_bool(break_connections, false, "accept a change that cuts connections whatever is done");
 
 namespace belka {

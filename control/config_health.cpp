@@ -69,9 +69,8 @@ class HealthReader {
     const bool is_http = find_value(place_, "http").has_value();
     const bool is_tcp = find_value(place_, "tcp").has_value();
     if (is_http == is_tcp) {
-      errors_.add(place_, fmt::format("found {} http and tcp, allowed is one of http: /PATH and "
-                                      "tcp: true",
-                                      is_http ? "both" : "neither"));
+      errors_.add(place_, fmt::format("found {} tcp, allowed is one of http: /PATH and tcp: true",
+                                      is_http ? "both http and" : "neither http nor"));
     }
     if (is_tcp) text("tcp", "true", is_true);
     if (is_tcp && !is_http) refuse_http_keys();

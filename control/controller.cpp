@@ -2,9 +2,11 @@
 #include "control/controller.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <ctime>
+#include <sstream>
 
 #include "control/drains.h"
 #include "control/error.h"
@@ -73,6 +75,23 @@ Wanted read_wanted(std::string_view yaml, std::string_view file_name,
 }
 
 // All ages are counted in ticks.
+// Without the blanks that make it a table.
+std::string squeezed(const std::string& line) {
+  std::istringstream words(line);
+  std::string word, text;
+  while (words >> word) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// Who is called at night sees in the log who changed what.
+void log_change(const Plan& plan, uint64_t generation, Pace pace) {
+  const char* how = pace == Pace::gentle ? ", gentle" : pace == Pace::hard ? ", hard" : "";
+  std::istringstream text(plan.text());
+  std::string line, all;
+  while (std::getline(text, line)) all += (all.empty() ? "" : "; ") + squeezed(line);
+  spdlog::info("generation {}{}: {}", generation, how, all);
+}
+
 std::string tick_fault(const Config& before, const Config& wanted) {
   return fmt::format(
       "tick: found {} ms, this belkad runs with {} ms; to change it, start belkad again with this "
@@ -141,6 +160,7 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
     return refusal;
   }
   count_anew(before, publisher_.in_force());
+  log_change(plan, publisher_.generation(), request.pace);
   json body = plan_body(plan, publisher_.generation());
   body["held_slots"] = publisher_.held_slots();
   return accept(std::move(body));
@@ -158,6 +178,8 @@ Answer Controller::plan(std::string_view yaml, std::string_view file_name, Pace 
   const std::lock_guard lock(mutex_);
   Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
   if (!wanted.config) return std::move(wanted.refusal);
+  if (wanted.config->tick_ms != publisher_.in_force().tick_ms)
+    return refuse(Fault::conflict, {tick_fault(publisher_.in_force(), *wanted.config)});
   const Plan plan = publisher_.plan(*wanted.config, pace);
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   return accept(plan_body(plan, publisher_.generation()));
@@ -173,7 +195,7 @@ Answer Controller::split(std::string_view service_name, const std::vector<std::s
   const auto service =
       std::find_if(wanted.services.begin(), wanted.services.end(),
                    [&](const ServiceConfig& candidate) { return candidate.name == service_name; });
-  if (service == wanted.services.end()) return *refuse_unknown(service_name);
+  if (service == wanted.services.end()) return refuse_absent(service_name);
   std::vector<std::string> errors = apply_split(words.words, *service);
   if (!errors.empty()) return refuse(Fault::invalid, std::move(errors));
   Answer answer = publish(wanted, request);
@@ -183,6 +205,15 @@ Answer Controller::split(std::string_view service_name, const std::vector<std::s
     if (entry.at("name") == service_name) answer.body["service"] = std::move(entry);
   }
   return answer;
+}
+
+// Not in force: unknown, or on its way out.
+Answer Controller::refuse_absent(std::string_view name) const {
+  if (auto refusal = refuse_unknown(name)) return std::move(*refusal);
+  return refuse(Fault::conflict,
+                {fmt::format("service {} is removed, and drains; to have it again, apply a "
+                             "configuration that has it",
+                             quote(name))});
 }
 
 std::optional<Answer> Controller::refuse_unknown(std::string_view name) const {

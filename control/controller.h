@@ -136,6 +136,7 @@ class Controller {
  private:
   Answer publish(const Config& wanted, const ChangeRequest& request);
   std::vector<uint16_t> backends_at(const Address& address, std::string_view service) const;
+  Answer refuse_absent(std::string_view name) const;
   std::optional<Answer> refuse_unknown(std::string_view service) const;
   void count_anew(const Config& before, const Config& after);
 

@@ -194,7 +194,14 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
 void Daemon::begin(const Start& start) {
   spdlog::info("{}", start.why);
   seed_file_ = start.config.seed_file;
+  const bool had_seed = std::filesystem::exists(seed_file_);
   const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
+  if (!had_seed) {
+    spdlog::warn(
+        "there was no seed in {}: made a new one; machines that are to split alike need "
+        "the same",
+        seed_file_);
+  }
   PublishHooks hooks = machine_hooks();
   hooks.route_to = [this](const Address& backend, ForwardMode mode) {
     return neighbours_->route_to(backend, mode);
@@ -329,13 +336,19 @@ std::string Daemon::unresolved_reason(uint16_t backend) const {
 void uninstall(const std::string& pins) {
   require_rights();
   keep_bpf_messages();
-  if (!std::filesystem::is_directory(pins)) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(pins, error)) {
     throw Error(fmt::format("nothing is installed at --pins={}: there is no such directory", pins));
   }
   prepare_pins(pins);
   const InstanceLock lock(pins, "runs with the tables at", "--pins");
   Xdp::detach_all(pins);
-  remove_table_pins(pins);
+  if (!remove_table_pins(pins)) {
+    throw Error(
+        fmt::format("nothing is installed at --pins={}: it has no tables; give the "
+                    "directory that belkad was started with",
+                    pins));
+  }
   // A bpffs may be mounted just here, and then stays.
   if (rmdir(pins.c_str()) != 0 && errno != EBUSY) {
     throw Error(fmt::format("cannot remove {}: {}; what is left in it is not of this belkad", pins,

@@ -45,7 +45,8 @@ void Keeper::change(uint32_t slot, uint32_t word) {
   const uint32_t before = word_of(slot);
   if (before == word) return;
   const auto tick = static_cast<uint16_t>(tables_.node->tick);
-  if (slot_begins(before, word)) stores_.update(tables_.since[slot], tick);
+  const bool begins_to_look = slot_is_settled(before) && slot_draining(word) == SLOT_LOOK;
+  if (slot_begins(before, word) || begins_to_look) stores_.update(tables_.since[slot], tick);
   if (slot_is_settled(before) && !slot_is_settled(word)) moving_.push_back(slot);
   stored_[slot] = tick;
   count_named(before, false);

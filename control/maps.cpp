@@ -84,19 +84,23 @@ bool prepare_pins(const std::string& pins) {
     throw Error(fmt::format("--pins={} is no absolute path: give one in a bpffs, such as {}/belka",
                             pins, kDefaultMount));
   }
-  const bool exists = std::filesystem::is_directory(path);
+  std::error_code error;  // a name that a bpffs does not take is none that is there
+  const bool exists = std::filesystem::is_directory(path, error);
   const std::string mount = exists ? pins : path.parent_path().string();
   if (!on_bpffs(mount)) {
     const std::string where = mount.starts_with(kDefaultMount) ? std::string(kDefaultMount) : mount;
-    throw Error(
-        fmt::format("--pins={} is not in a bpffs, the file system where tables outlive "
-                    "their programs: `mount -t bpf bpf {}`{}",
-                    pins, where, std::filesystem::is_directory(where) ? "" : " after making it"));
+    throw Error(fmt::format(
+        "--pins={} is not in a bpffs, the file system where tables outlive "
+        "their programs: `mount -t bpf bpf {}`{}",
+        pins, where, std::filesystem::is_directory(where, error) ? "" : " after making it"));
   }
   if (exists) return false;
   if (mkdir(pins.c_str(), 0700) == 0) return true;
-  throw Error(
-      fmt::format("cannot make the directory {} in the bpffs: {}", pins, std::strerror(errno)));
+  const int reason = errno;
+  const bool has_dot = path.filename().string().find('.') != std::string::npos;
+  throw Error(fmt::format("cannot make the directory {} in the bpffs: {}{}", pins,
+                          std::strerror(reason),
+                          has_dot ? "; give a name without a dot, a bpffs takes no other" : ""));
 }
 
 PinnedMaps PinnedMaps::open_or_create(const std::string& pins) {
@@ -195,14 +199,18 @@ void PinnedMaps::create(const std::string& pins) {
   created_ = true;
 }
 
-void remove_table_pins(const std::string& pins) {
+bool remove_table_pins(const std::string& pins) {
   const auto& shapes = table_shapes();
+  bool any = false;
   for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
     const std::string path = pin_path(pins, shape->name);
-    if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    if (unlink(path.c_str()) == 0) {
+      any = true;
+    } else if (errno != ENOENT) {
       spdlog::error("cannot remove {}: {}", path, std::strerror(errno));
     }
   }
+  return any;
 }
 
 }  // namespace belka

@@ -46,6 +46,6 @@ class PinnedMaps {
 };
 
 // Unpins the tables; the memory goes when nobody has it mapped any more.
-void remove_table_pins(const std::string& pins);
+bool remove_table_pins(const std::string& pins);
 
 }  // namespace belka

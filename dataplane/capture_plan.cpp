@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <pcap/pcap.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,6 +22,13 @@ void check_capture(const CaptureFiles& files) {
   if (link_type != DLT_EN10MB) {
     throw Error(fmt::format("{} has frames of link type {}: only Ethernet (1) is read",
                             files.receive, link_type));
+  }
+  struct stat from {
+  }, to{};
+  if (stat(files.receive.c_str(), &from) == 0 && stat(files.transmit.c_str(), &to) == 0 &&
+      from.st_dev == to.st_dev && from.st_ino == to.st_ino) {
+    throw Error(
+        fmt::format("{} is both read and written: give another file to write", files.receive));
   }
   if (access(files.transmit.c_str(), F_OK) == 0 && access(files.transmit.c_str(), W_OK) != 0) {
     throw Error(fmt::format("cannot write {}: {}", files.transmit, std::strerror(errno)));

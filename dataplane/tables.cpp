@@ -267,6 +267,10 @@ Tables Tables::open_file(const std::string& path, Access access) {
 }
 
 Tables Tables::create_file(const std::string& path, uint32_t xdp_rows, uint32_t data_plane_rows) {
+  struct stat there {};
+  if (lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    throw Error(fmt::format("{} is there and is no plain file: give another path", path));
+  }
   const uint32_t rows = xdp_rows + data_plane_rows;
   const std::string beside = path + ".new";  // whoever has mapped an old file at the path keeps it
   FileHeader header{};

@@ -52,7 +52,7 @@ class Show:
         cells = [phase.name, plane_text(phase, packets)]
         for pool in ("canary", "baseline"):
             cells += [phase.wanted[pool], percent(phase.in_force[pool], 3), percent(count.observed(pool), 2)]
-        changed = f"{count.failed_in_change} of {count.in_change} failed" if phase.change else ""
+        changed = f"{count.failed_in_change} of {count.in_change} failed" if phase.change or count.in_change else ""
         return ROW.format(*cells, f"{count.requests:,}", count.failed, changed)
 
     def follow(self, index):

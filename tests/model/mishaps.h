@@ -28,6 +28,8 @@ class Mishaps {
   void recover(uint16_t backend);  // What::recovery
   void order(uint16_t backend);    // What::hold_over: what the operator said last
   void begin(uint16_t backend);    // it is new
+  // Whether nobody of prod would serve new connections without it.
+  bool is_last_of_prod(const std::vector<BackendRef>& backends, const BackendRef& chosen);
   void end(const std::vector<BackendRef>& backends);  // all is well again
 
  private:
@@ -38,7 +40,6 @@ class Mishaps {
     bool is_well() const { return !is_sick && admin == BACKEND_ENABLED; }
   };
 
-  bool is_last_of_prod(const std::vector<BackendRef>& backends, const BackendRef& chosen);
   void fall_sick(uint16_t backend);
   void say(uint16_t backend, uint8_t admin);
   void note(uint16_t backend);

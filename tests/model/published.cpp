@@ -212,18 +212,29 @@ void Published::edit(ServiceConfig& service) {
   if (world_.random.percent(60)) {
     service.pools[1].share_ppm = kShare * world_.random.below(16);
   } else {
-    edit_backends(service.pools[world_.random.below(2)]);
+    edit_backends(service, service.pools[world_.random.below(2)]);
   }
 }
 
-void Published::edit_backends(PoolConfig& pool) {
+// The configuration, too, leaves prod somebody who serves new connections.
+bool Published::is_needed(const ServiceConfig& service, const Address& chosen) {
+  const std::vector<BackendRef> backends = publisher_->backends();
+  const auto held = publisher_->holdings().services.find(service.name);
+  if (held == publisher_->holdings().services.end()) return false;
+  return std::any_of(backends.begin(), backends.end(), [&](const BackendRef& each) {
+    return each.address == chosen && each.service == held->second.number && !each.leaving &&
+           mishaps_.is_last_of_prod(backends, each);
+  });
+}
+
+void Published::edit_backends(const ServiceConfig& service, PoolConfig& pool) {
   const uint32_t number = 1 + world_.random.below(kAddresses);
   const Address chosen = address(fmt::format("10.0.{}.{}", pool.name == "prod" ? 1 : 2, number));
   const auto found = std::find_if(pool.backends.begin(), pool.backends.end(),
                                   [&](const auto& each) { return each.address == chosen; });
   if (found == pool.backends.end()) {
     pool.backends.push_back({chosen, 1 + world_.random.below(3)});
-  } else if (pool.backends.size() > 1) {
+  } else if (pool.backends.size() > 1 && !is_needed(service, chosen)) {
     pool.backends.erase(found);
   }
 }

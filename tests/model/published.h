@@ -38,7 +38,8 @@ class Published {
   void pass_time();
   void change();
   void edit(ServiceConfig& service);
-  void edit_backends(PoolConfig& pool);
+  void edit_backends(const ServiceConfig& service, PoolConfig& pool);
+  bool is_needed(const ServiceConfig& service, const Address& chosen);
   void publish(Pace pace);
   void foresee(const PreparedChange& change);
   void release();

@@ -140,7 +140,7 @@ constexpr BadValue kBadValues[] = {
     {"health: /healthz",
      ": found /healthz, allowed is a map of http, tcp, every, fall, rise, timeout, port, status, "
      "body, host"},
-    {"health: {}", ": found neither http and tcp, allowed is one of http: /PATH and tcp: true"},
+    {"health: {}", ": found neither http nor tcp, allowed is one of http: /PATH and tcp: true"},
     {"health: {tcp: true, http: /}",
      ": found both http and tcp, allowed is one of http: /PATH and tcp: true"},
     {"health: {tcp: false}", ".tcp: found false, allowed is true"},

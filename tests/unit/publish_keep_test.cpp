@@ -84,7 +84,7 @@ TEST_F(PublishKeep, AVipThatStillDrainsIsGivenAwayByPermissionOnly) {
   ServiceConfig other = web();
   other.name = "other";
   EXPECT_THAT(publisher_.plan(config_with({other, dns()})).breaks(),
-              ElementsAre(HasSubstr("service web: its VIP and port go to another service")));
+              ElementsAre(HasSubstr("service web: giving its VIP and port to another service breaks")));
   settle(publisher_, machine_);
   EXPECT_THAT(publisher_.plan(config_with({other, dns()})).breaks(), IsEmpty());
 }
