@@ -83,8 +83,9 @@ TEST_F(PublishKeep, AVipThatStillDrainsIsGivenAwayByPermissionOnly) {
   publish({dns()});
   ServiceConfig other = web();
   other.name = "other";
-  EXPECT_THAT(publisher_.plan(config_with({other, dns()})).breaks(),
-              ElementsAre(HasSubstr("service web: giving its VIP and port to another service breaks")));
+  EXPECT_THAT(
+      publisher_.plan(config_with({other, dns()})).breaks(),
+      ElementsAre(HasSubstr("service web: giving its VIP and port to another service breaks")));
   settle(publisher_, machine_);
   EXPECT_THAT(publisher_.plan(config_with({other, dns()})).breaks(), IsEmpty());
 }
