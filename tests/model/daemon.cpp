@@ -43,7 +43,8 @@ void Daemon::die() {
   stores_to_live_ = 0;
   dies_in_tick_ = false;
   const Time idle = kTick * world_.idle_ticks;
-  const Time dead = world_.random.up_to(world_.random.percent(50) ? kTick : 3 * idle);
+  const Time usual = world_.random.up_to(world_.random.percent(50) ? kTick : 3 * idle);
+  const Time dead = world_.brisk ? usual % (kTick / 4) : usual;
   world_.agenda.at(world_.now + dead, What::start);
   if (world_.options.told) world_.tell("the daemon is killed");
 }

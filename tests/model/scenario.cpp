@@ -15,7 +15,7 @@ Scenario::Scenario(const TableView& tables, const Options& options)
   daemon_.start();
   world_.agenda.at(idle_times(4), What::changes);
   world_.agenda.at(idle_times(20), What::death);
-  world_.agenda.at(idle_times(30), What::kill);
+  world_.agenda.at(idle_times(world_.brisk ? 1 : 30), What::kill);
   world_.agenda.at(idle_times(50), What::limit);
   if (world_.floods) world_.agenda.at(idle_times(20), What::flood);
 }
@@ -67,7 +67,7 @@ void Scenario::happen(const Event& event) {
       return daemon_.notice_recovery(static_cast<uint16_t>(event.index));
     case What::kill:
       daemon_.kill();
-      return world_.agenda.at(idle_times(30), What::kill);
+      return world_.agenda.at(idle_times(world_.brisk ? 1 : 30), What::kill);
     case What::start:
       return daemon_.start();
     case What::limit:

@@ -26,6 +26,9 @@ Shape random_shape(const Options& options) {
   shape.delayed_percent = random.percent(50) ? 2 : 20;
   shape.error_percent = 2;
   shape.floods = random.percent(30);
+  // What it does wrong with a hold that it finds is seen only where it is back within a tick.
+  shape.brisk = options.without == Without::hold_after_restart;
+  if (shape.brisk) shape.gentle_percent = 100;
   if (options.dense) {
     shape.idle_ticks = 2 + random.below(2);
     shape.delayed_percent = 50;

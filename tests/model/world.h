@@ -59,6 +59,7 @@ struct Shape {
   uint32_t delayed_percent;  // of the packets
   uint32_t error_percent;    // ICMP errors for each other packet
   uint32_t gentle_percent;   // of the changes
+  bool brisk;                // the daemon is killed often, and starts again at once
   bool floods;
 };
 
