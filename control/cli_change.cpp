@@ -135,9 +135,10 @@ int run_backend(const CommandLine& line, Console& console) {
     throw UsageError(fmt::format("found {}, allowed is drain, undrain or disable", quote(verb)));
   const std::string query = how(line, '?');
   std::string path = fmt::format("/v1/backends/{}/{}{}", escape_query(line.words[2]), verb, query);
-  if (line.words.size() > 3) service_name(line.words[3]);
-  if (line.words.size() > 3)
-    path += fmt::format("{}service={}", query.empty() ? '?' : '&', escape_query(line.words[3]));
+  if (line.words.size() > 3) {
+    const std::string service = escape_query(service_name(line.words[3]));
+    path += fmt::format("{}service={}", query.empty() ? '?' : '&', service);
+  }
   return show(line, console, Client(line.socket).post(path, "", kJson), backends_text);
 }
 

@@ -35,13 +35,6 @@ json service_json(const Publisher& publisher, const std::string& name, const Hel
           {"leaving", std::move(leaving)}};
 }
 
-uint64_t pins_refused(const TableView& tables) {
-  uint64_t refused = 0;
-  for (uint32_t row = 0; row < tables.node->counter_rows; ++row)
-    refused += LOAD_RELAXED(tables.counters[row].pins_refused);
-  return refused;
-}
-
 }  // namespace
 
 json drains_json(const Publisher& publisher) {
@@ -54,7 +47,7 @@ json drains_json(const Publisher& publisher) {
   return {{"tick", publisher.tables().node->tick},
           {"tick_ms", publisher.tick_ms()},
           {"pins", publisher.keeper().last().pins},
-          {"pins_refused", pins_refused(publisher.tables())},
+          {"pins_refused", publisher.keeper().refusals()},
           {"services", std::move(services)}};
 }
 

@@ -75,6 +75,7 @@ class Keeper {
   // sweep left them.
   uint32_t pins_elsewhere(const SlotRange& range) const;
 
+  uint64_t refusals() const;                 // pins that found no place, of all planes
   bool moves(const SlotRange& range) const;  // any of its slots
   bool anything_moves() const { return !moving_.empty(); }
   const Sweep& last() const { return last_; }
@@ -98,7 +99,6 @@ class Keeper {
   bool settle(uint32_t slot);
   bool is_due(uint32_t slot, uint32_t last_refusal_ago) const;
   uint32_t last_refusal_ago() const;
-  uint64_t refusals() const;
 
   const TableView& tables_;
   Stores& stores_;

@@ -23,8 +23,8 @@ void check_capture(const CaptureFiles& files) {
     throw Error(fmt::format("{} has frames of link type {}: only Ethernet (1) is read",
                             files.receive, link_type));
   }
-  struct stat from {
-  }, to{};
+  struct stat from {};
+  struct stat to {};
   if (stat(files.receive.c_str(), &from) == 0 && stat(files.transmit.c_str(), &to) == 0 &&
       from.st_dev == to.st_dev && from.st_ino == to.st_ino) {
     throw Error(
