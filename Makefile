@@ -28,7 +28,7 @@ Other targets:
 Options:
   TESTS=name     run only tests whose name contains it (make e2e TESTS=ipip)
   V=1            print whole commands
-  VARIANT=name   release (default), address (ASan and UBSan), thread (TSan) or fuzz
+  VARIANT=name   release (default), address (ASan, UBSan and the fuzzers) or thread (TSan)
   BUILD=dir      build elsewhere than in build/
 endef
 
@@ -57,17 +57,16 @@ pkg = $(foreach p,pkg-config $2,$(if $(filter pkg-config,$p),$(if $(call need,$p
 once = $(eval $1 := $2)$($1)
 
 CXX_release := g++
-CXX_address := g++
+CXX_address := clang++
 CXX_thread := g++
-CXX_fuzz := clang++
-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# By clang, so that the fuzzers share its objects. It finds no type information of the library's own classes: no vptr.
+sanitize := -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_release := -O2
-CXXFLAGS_address := -O1 $(sanitize) -Wno-maybe-uninitialized
+CXXFLAGS_address := -O1 $(sanitize) -fsanitize=fuzzer-no-link
 # It does not see the fences of READ_BARRIER: what they guard does not change in the tests of this variant.
 CXXFLAGS_thread := -O1 -fsanitize=thread -Wno-tsan
-CXXFLAGS_fuzz := -O1 $(sanitize) -fsanitize=fuzzer-no-link
 ifeq ($(CXX_$(VARIANT)),)
-$(error VARIANT=$(VARIANT) is none of release, address, thread, fuzz)
+$(error VARIANT=$(VARIANT) is none of release, address, thread)
 endif
 
 COMPILER = $(call once,COMPILER,$(call need,$(CXX_$(VARIANT))))
@@ -89,15 +88,18 @@ BPFFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. -Ibpf \
 # What there is to build.
 sources = $(wildcard $1/*.cpp $1/*/*.cpp)
 objects = $(patsubst %.cpp,$(OUT)/%.o,$1)
+# $(call in_groups,NAME,SOURCES): the objects of groups of ten sources. What they include is compiled, and looked at
+# by clang-tidy, once for all ten; helpers in the sources of a directory have names of their own for that.
+in_groups = $(if $2,$(call group,$1.$(words $3 x),$(wordlist 1,10,$2)) \
+  $(call in_groups,$1,$(wordlist 11,$(words $2),$2),$3 x))
+group = $(eval sources_of_$1 := $2)$(OUT)/groups/$1.o
 MAINS := control/belkad.cpp control/belkactl.cpp dataplane/main.cpp
 CONTROL := $(filter-out $(MAINS),$(call sources,control)) $(wildcard dataplane/tables.cpp)
-# What the fuzzers reach of it: the fuzz variant builds no more than that.
-FUZZED := $(wildcard control/config*.cpp control/split_*.cpp control/address.cpp control/quote.cpp \
-  control/shares.cpp control/health_answer.cpp dataplane/tables.cpp)
 DATAPLANE := $(filter-out $(MAINS) dataplane/tables.cpp,$(call sources,dataplane))
 SUPPORT := $(call sources,tests/support)
-UNIT := $(call sources,tests/unit)
-MODEL := $(call sources,tests/model)
+UNIT := $(call in_groups,unit,$(call sources,tests/unit))
+MODEL := $(call in_groups,model,$(call sources,tests/model))
+CONTROL_GROUPS := $(call in_groups,control,$(filter control/%,$(CONTROL)))
 PLANES := $(call sources,tests/planes)
 BENCH := $(call sources,tests/bench)
 # What lcores and the daemon's sweep do at once, and no more: it is built in half a minute.
@@ -117,10 +119,10 @@ VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard te
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
 TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(filter release,$(VARIANT)),$(if $(MODEL),$(OUT)/model_tests)) $(if $(PLANES),$(OUT)/plane_tests)
-FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(FUZZ))
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(FUZZ))
 
 .PHONY: all test unit model planes e2e demo bench bench-instructions lint format fuzz asan tsan soak clean setup help
-.PHONY: test-programs test-bpf e2e-tools vectors fuzzers tidy
+.PHONY: test-programs test-bpf e2e-tools vectors fuzzers tidy FORCE
 all: $(PROGRAMS) $(BPF)
 	@:
 test-programs: $(TEST_PROGRAMS)
@@ -130,6 +132,8 @@ test-bpf: $(TEST_BPF)
 e2e-tools: $(E2E_TOOLS)
 	@:
 vectors: $(VECTORS)
+	@:
+fuzzers: $(FUZZERS)
 	@:
 
 help:
@@ -155,9 +159,8 @@ demo:
 test:
 	@scripts/setup
 	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
-	@$(MAKE) VARIANT=address test-programs
+	@$(MAKE) VARIANT=address test-programs fuzzers
 	@$(MAKE) VARIANT=thread $(BUILD)/thread/thread_tests
-	@$(MAKE) VARIANT=release fuzzers
 	@tests/run lint unit model planes asan tsan fuzz e2e
 
 unit:
@@ -186,11 +189,13 @@ e2e:
 	@tests/run e2e
 
 fuzz:
-	@$(MAKE) VARIANT=release all test-bpf fuzzers
+	@$(MAKE) VARIANT=release all test-bpf
+	@$(MAKE) VARIANT=address fuzzers
 	@tests/run --fuzz-seconds=$(FUZZ_SECONDS) fuzz
 
 soak:
-	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors fuzzers
+	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
+	@$(MAKE) VARIANT=address fuzzers
 	@$(MAKE) VARIANT=thread $(BUILD)/thread/thread_tests
 	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit model planes tsan fuzz e2e
 
@@ -217,14 +222,24 @@ say = $(if $(V),,@printf '  %-5s %s\n' $1 $2)
 mkdir = @mkdir -p $(@D)
 # For tools that chatter: what they say is shown when they fail.
 quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
-# The sanitizers watch what is tested; the tests themselves compile in half the time without -O1.
+# The sanitizers watch what is tested; tests compile in half the time without -O1. Fuzzers contain what they test.
 TEST_FLAGS_address := -O0
-flags_of = $(CXXFLAGS) $(if $(filter $(OUT)/tests/%,$1),$(TEST_FLAGS_$(VARIANT))) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
+flags_of = $(CXXFLAGS) $(if $(filter $(OUT)/tests/% $(OUT)/groups/unit.%,$(filter-out $(OUT)/tests/fuzz/%,$1)),$(TEST_FLAGS_$(VARIANT))) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
 
 $(OUT)/%.o: %.cpp Makefile | $(SKELETON)
 	$(mkdir)
 	$(call say,C++,$<)
 	$(Q)$(COMPILER) $(call flags_of,$@) -MMD -MP -c $< -o $@
+
+# Written anew when another source belongs to the group.
+$(OUT)/groups/%.cpp: FORCE
+	$(mkdir)
+	@printf '#include "%s"\n' $(sources_of_$*) | cmp -s - $@ || printf '#include "%s"\n' $(sources_of_$*) > $@
+
+# A parameter may have the name of another source's function.
+$(OUT)/groups/%.o: $(OUT)/groups/%.cpp Makefile | $(SKELETON)
+	$(call say,C++,$<)
+	$(Q)$(COMPILER) $(call flags_of,$@) -Wno-shadow -MMD -MP -c $< -o $@
 
 $(OUT)/%.bpf.o: bpf/%.bpf.c Makefile
 	$(mkdir)
@@ -247,7 +262,9 @@ $(BUILD)/vectors/%.json: tests/vectors/%.yaml $(wildcard tests/vectors/*.py)
 	$(Q)/usr/bin/python3 tests/vectors/compile.py $< $@
 
 # Linking.
-$(OUT)/libcontrol.a: $(call objects,$(if $(filter fuzz,$(VARIANT)),$(FUZZED),$(CONTROL)))
+LIBCONTROL_release = $(call objects,$(CONTROL))
+LIBCONTROL_address = $(CONTROL_GROUPS) $(call objects,$(filter-out control/%,$(CONTROL)))
+$(OUT)/libcontrol.a: $(LIBCONTROL_$(VARIANT))
 $(OUT)/libdataplane.a: $(call objects,$(DATAPLANE))
 $(OUT)/libsupport.a: $(call objects,$(SUPPORT))
 $(OUT)/%.a:
@@ -265,11 +282,11 @@ $(OUT)/belka-dataplane: $(OUT)/dataplane/main.o $(OUT)/libdataplane.a $(OUT)/lib
 	$(link)
 	$(link_it) $(LIBS) $(DPDK_LIBS) -o $@
 
-$(OUT)/unit_tests: $(call objects,$(UNIT)) $(OUT)/libsupport.a $(OUT)/libcontrol.a
+$(OUT)/unit_tests: $(UNIT) $(OUT)/libsupport.a $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lgtest_main -lgmock -lgtest $(LIBS) -o $@
 
-$(OUT)/model_tests: $(call objects,$(MODEL)) $(OUT)/libcontrol.a
+$(OUT)/model_tests: $(MODEL) $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lgtest_main -lgtest $(LIBS) -o $@
 
@@ -306,37 +323,41 @@ $(NEXT): $(OUT)/control/belkad.o $(OUT)/next/maps.o $(OUT)/next/xdp_program.o $(
 	$(link)
 	$(link_it) $(LIBS) -o $@
 
-# Fuzzers are a variant of their own (clang). Most need headers alone; libcontrol is built a third time
-# only for those that include from control/ or tests/support.
-ifneq ($(VARIANT),fuzz)
-fuzzers:
-	@$(MAKE) VARIANT=fuzz fuzzers
-else
-fuzzers: $(FUZZERS)
-	@:
+# Most fuzzers need headers alone.
 WITH_CONTROL := $(if $(FUZZ),$(shell grep -lE '"(control|tests/support)/' $(FUZZ) 2>/dev/null))
-$(patsubst tests/fuzz/%.cpp,$(OUT)/%,$(WITH_CONTROL)): $(OUT)/libsupport.a $(OUT)/libcontrol.a
-$(FUZZERS): $(OUT)/%: $(OUT)/tests/fuzz/%.o
+$(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(WITH_CONTROL)): $(OUT)/libsupport.a $(OUT)/libcontrol.a
+$(FUZZERS): $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o
+	$(mkdir)
 	$(link)
 	$(link_it) -fsanitize=fuzzer $(LIBS) -o $@
-endif
 
-# clang-tidy: a stamp per source, as old as its object, so that only what changed is looked at again.
-TIDY_SOURCES := $(sort $(filter-out $(MAINS),$(CONTROL) $(DATAPLANE)) $(wildcard $(MAINS)))
-TIDY := $(TIDY_SOURCES:%=$(OUT)/tidy/%.ok) $(if $(BPF),$(OUT)/tidy/bpf/belka.bpf.c.ok)
+# clang-tidy: a stamp per group of sources, newer than their objects, so that only what changed is looked at again. The
+# first source is the one that it is told of, as it finds .clang-tidy by that; the others are included before it.
+# <pcap/bpf.h> and <linux/bpf.h> do not go together.
+TIDY_ALONE := $(wildcard $(MAINS) dataplane/tables.cpp dataplane/capture_plan.cpp)
+TIDY_GROUPS := $(CONTROL_GROUPS) $(call in_groups,dataplane,$(filter-out $(TIDY_ALONE),$(DATAPLANE)))
+TIDY := $(TIDY_GROUPS:$(OUT)/groups/%.o=$(OUT)/tidy/%.ok) \
+  $(patsubst %,$(OUT)/tidy/%.ok,$(TIDY_ALONE) $(if $(BPF),bpf/belka.bpf.c))
 tidy: $(TIDY)
 	@:
-run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $< --
+run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $1 $< --
+.SECONDEXPANSION:
+$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(call objects,$$(sources_of_$$*)) .clang-tidy $(wildcard bpf/.clang-tidy)
+	$(mkdir)
+	$(call say,TIDY,$(OUT)/groups/$*.cpp)
+	$(call run_tidy,--checks=-bugprone-suspicious-include) $(call flags_of,$(OUT)/$(<:.cpp=.o)) -Wno-shadow $(patsubst %,-include %,$(filter-out $<,$(sources_of_$*))) $(quietly)
+	@touch $@
+
 $(OUT)/tidy/%.cpp.ok: %.cpp $(OUT)/%.o .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$<)
-	$(run_tidy) $(call flags_of,$(OUT)/$*.o) $(quietly)
+	$(call run_tidy) $(call flags_of,$(OUT)/$*.o) $(quietly)
 	@touch $@
 
 $(OUT)/tidy/bpf/%.bpf.c.ok: bpf/%.bpf.c $(OUT)/%.bpf.o .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$<)
-	$(run_tidy) $(BPFFLAGS) $(quietly)
+	$(call run_tidy) $(BPFFLAGS) $(quietly)
 	@touch $@
 
 # Read only what exists, and only when something is compiled.

@@ -65,7 +65,7 @@ std::string file_name(const Request& request) {
   return name.empty() ? "body" : name;
 }
 
-Answer refuse(Fault fault, std::string sentence) {
+Answer refusal(Fault fault, std::string sentence) {
   return {.fault = fault, .errors = {std::move(sentence)}, .body = nullptr};
 }
 
@@ -83,7 +83,7 @@ std::optional<ChangeRequest> change_request(const Request& request) {
 }
 
 Answer refuse_change() {
-  return refuse(
+  return refusal(
       Fault::invalid,
       "found another query, allowed are pace=gentle or pace=hard and break_connections=1");
 }
@@ -105,7 +105,7 @@ Answer drain_limit(Controller& controller, const Request& request) {
   uint32_t limit_ms = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit_ms);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return refuse(
+    return refusal(
         Fault::invalid,
         fmt::format("limit_ms: found {}, allowed is a whole number of milliseconds, 0 for "
                     "no limit",
@@ -121,17 +121,17 @@ Answer split(Controller& controller, const Request& request) {
   constexpr const char* kAllowed =
       R"(allowed is a JSON object of texts such as {"canary": "5%", "baseline": "match"})";
   if (request.body.size() > kMaxSplitBytes) {
-    return refuse(Fault::invalid, fmt::format("found a body of {} bytes, {} of at most {} bytes",
-                                              request.body.size(), kAllowed, kMaxSplitBytes));
+    return refusal(Fault::invalid, fmt::format("found a body of {} bytes, {} of at most {} bytes",
+                                               request.body.size(), kAllowed, kMaxSplitBytes));
   }
   const json body = json::parse(request.body, nullptr, false);
   if (!body.is_object()) {
-    return refuse(Fault::invalid, fmt::format("found a body that is no such thing, {}", kAllowed));
+    return refusal(Fault::invalid, fmt::format("found a body that is no such thing, {}", kAllowed));
   }
   std::vector<std::string> words;
   for (const auto& [pool, share] : body.items()) {
     if (!share.is_string()) {
-      return refuse(Fault::invalid, fmt::format("{}: found {}, {}", pool, share.dump(), kAllowed));
+      return refusal(Fault::invalid, fmt::format("{}: found {}, {}", pool, share.dump(), kAllowed));
     }
     words.push_back(pool + "=" + share.get<std::string>());
   }
@@ -145,11 +145,12 @@ Answer set_backend(Controller& controller, const Request& request) {
   const std::string verb = request.http.matches[2].str();
   const std::string service = param(request, "service");
   if (service.empty() && request.http.has_param("service")) {
-    return refuse(Fault::invalid,
-                  "service: found \"\", allowed is a service's name; leave it out for all of them");
+    return refusal(
+        Fault::invalid,
+        "service: found \"\", allowed is a service's name; leave it out for all of them");
   }
   if (verb == "disable" && change->pace == Pace::gentle) {
-    return refuse(
+    return refusal(
         Fault::invalid,
         "found disable with pace=gentle: it takes a backend from its connections at once; "
         "drain lets them end");
@@ -159,8 +160,8 @@ Answer set_backend(Controller& controller, const Request& request) {
 
 Answer explain(Controller& controller, const Request& request) {
   if (!request.http.has_param("flow")) {
-    return refuse(Fault::invalid,
-                  "no flow in the query; write /v1/explain?flow=SRC:PORT%3EVIP:PORT/tcp");
+    return refusal(Fault::invalid,
+                   "no flow in the query; write /v1/explain?flow=SRC:PORT%3EVIP:PORT/tcp");
   }
   return controller.explain(param(request, "flow"));
 }
@@ -292,7 +293,7 @@ void refuse_body(httplib::Response& response, size_t bytes, bool is_late, millis
 std::optional<Answer> refuse_query(const Endpoint& endpoint, const httplib::Request& request) {
   for (const auto& [key, value] : request.params) {
     if (std::ranges::find(endpoint.keys, key) != endpoint.keys.end()) continue;
-    return refuse(
+    return refusal(
         Fault::invalid,
         fmt::format(
             "found {} in the query, allowed is {}", quote(key),

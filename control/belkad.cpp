@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control daemon: flags, signals, and a Daemon between them.
 #include <gflags/gflags.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 
 #include <csignal>
@@ -14,6 +12,7 @@
 #include "control/daemon.h"
 #include "control/error.h"
 #include "control/interface_list.h"
+#include "control/log.h"
 #include "control/quote.h"
 #include "control/version.h"
 
@@ -64,19 +63,6 @@ std::vector<std::string> read_flags(int argc, char** argv) {
   return interfaces;
 }
 
-void set_up_log() {
-  auto logger = spdlog::stderr_logger_mt("belkad");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
-  const auto level = spdlog::level::from_str(FLAGS_log_level);
-  if (level == spdlog::level::off && FLAGS_log_level != "off") {
-    throw Error("unknown --log_level=" + belka::quote(FLAGS_log_level) +
-                ": allowed are trace, debug, info, warning, error, critical and off");
-  }
-  logger->set_level(level);
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(std::move(logger));
-}
-
 // Signals are read from a descriptor, by the one loop; threads made later inherit the block.
 int block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
@@ -91,10 +77,10 @@ int block_signals() {
 
 void run(int argc, char** argv) {
   const std::vector<std::string> interfaces = read_flags(argc, argv);
-  set_up_log();
+  belka::start_log(FLAGS_log_level);
   if (FLAGS_uninstall) {
     belka::uninstall(FLAGS_pins);
-    spdlog::info("{} is taken away; what was applied stays in the state directory", FLAGS_pins);
+    belka::log_info(FLAGS_pins + " is taken away; what was applied stays in the state directory");
     return;
   }
   const int signals = block_signals();
@@ -105,9 +91,9 @@ void run(int argc, char** argv) {
                         .state = FLAGS_state,
                         .require_native = FLAGS_require_native,
                         .break_connections = FLAGS_break_connections});
-  spdlog::info("belkad is ready");
+  belka::log_info("belkad is ready");
   daemon.run(signals);
-  spdlog::info("belkad ends; the XDP programs stay attached and split on");
+  belka::log_info("belkad ends; the XDP programs stay attached and split on");
 }
 
 }  // namespace

@@ -2,11 +2,12 @@
 #include "control/bpf_log.h"
 
 #include <bpf/libbpf.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdarg>
 #include <cstdio>
 #include <sstream>
+
+#include "control/log.h"
 
 namespace belka {
 namespace {
@@ -37,7 +38,7 @@ void keep_bpf_messages() { libbpf_set_print(keep); }
 void log_bpf_messages() {
   std::istringstream lines(kept);
   std::string line;
-  while (std::getline(lines, line)) spdlog::error("{}", line);
+  while (std::getline(lines, line)) log_error(line);
   kept.clear();
 }
 

@@ -27,7 +27,8 @@ int explain_config(const CommandLine& line, Console& console, const Flow& flow) 
   if (!config) return kExitFailed;
   Tables tables = Tables::create_private(1, 0);
   Publisher(tables, read_seed(config->seed_file)).publish(*config);
-  return show(line, console, explain_json(*tables.view(), flow, NextHops::unknown), explain_text);
+  return show(line, console, explain_json(*tables.view(), flow, NextHopSource::unknown),
+              explain_text);
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ int run_explain(const CommandLine& line, Console& console) {
     return explain_config(line, console, flow);
   }
   if (const auto tables = open_named_tables(line)) {
-    return show(line, console, explain_json(*tables->view(), flow, NextHops::from_tables),
+    return show(line, console, explain_json(*tables->view(), flow, NextHopSource::from_tables),
                 explain_text);
   }
   const std::string path = "/v1/explain?flow=" + escape_query(flow_text(flow));

@@ -26,7 +26,7 @@ std::string packet_text(const json& packet) {
                      number(packet, "ttl"));
 }
 
-std::string service_text(const json& service) {
+std::string matched_service_text(const json& service) {
   return fmt::format("{} (number {}), {}, hash {}, {} slots from {}", word(service, "name"),
                      number(service, "number"), word(service, "endpoint"), word(service, "hash"),
                      number(service, "slots"), number(service, "slot_base"));
@@ -66,7 +66,7 @@ std::string explain_text(const json& answer) {
   std::string text = stage("flow", word(answer, "flow"));
   text += stage("packet", packet_text(answer.at("packet")));
   const json& service = answer.at("service");
-  text += stage("service", service.is_null() ? "none" : service_text(service));
+  text += stage("service", service.is_null() ? "none" : matched_service_text(service));
   if (!service.is_null()) {
     text += stage("hash", word(answer, "hash"));
     text += stage("slot", fmt::format("{} of {}{}", number(answer.at("slot"), "number"),

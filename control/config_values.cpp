@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "control/config_duration.h"
 
 namespace belka {
@@ -31,16 +29,15 @@ std::string_view fallback_text(Fallback fallback) {
 
 std::string health_text(const HealthConfig& health) {
   const bool is_http = health.kind == HealthConfig::Kind::http;
-  std::string text = is_http ? "{http: " + yaml_quoted(health.path) : "{tcp: true";
-  const auto out = std::back_inserter(text);
-  fmt::format_to(out, ", every: {}, timeout: {}, fall: {}, rise: {}",
-                 format_duration(health.every_ms), format_duration(health.timeout_ms), health.fall,
-                 health.rise);
-  if (health.port != 0) fmt::format_to(out, ", port: {}", health.port);
-  if (!health.host.empty()) fmt::format_to(out, ", host: {}", yaml_quoted(health.host));
-  if (health.status != 0) fmt::format_to(out, ", status: {}", health.status);
-  if (!health.body.empty()) fmt::format_to(out, ", body: {}", yaml_quoted(health.body));
-  return text + "}";
+  std::string out = is_http ? "{http: " + yaml_quoted(health.path) : "{tcp: true";
+  out +=
+      fmt::format(", every: {}, timeout: {}, fall: {}, rise: {}", format_duration(health.every_ms),
+                  format_duration(health.timeout_ms), health.fall, health.rise);
+  if (health.port != 0) out += fmt::format(", port: {}", health.port);
+  if (!health.host.empty()) out += fmt::format(", host: {}", yaml_quoted(health.host));
+  if (health.status != 0) out += fmt::format(", status: {}", health.status);
+  if (!health.body.empty()) out += fmt::format(", body: {}", yaml_quoted(health.body));
+  return out + "}";
 }
 
 }  // namespace belka

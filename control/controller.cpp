@@ -2,7 +2,6 @@
 #include "control/controller.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <ctime>
@@ -12,6 +11,7 @@
 #include "control/error.h"
 #include "control/explain.h"
 #include "control/flow_text.h"
+#include "control/log.h"
 #include "control/plan.h"
 #include "control/publish.h"
 #include "control/quote.h"
@@ -89,7 +89,7 @@ void log_change(const Plan& plan, uint64_t generation, Pace pace) {
   std::istringstream text(plan.text());
   std::string line, all;
   while (std::getline(text, line)) all += (all.empty() ? "" : "; ") + squeezed(line);
-  spdlog::info("generation {}{}: {}", generation, how, all);
+  log_info(fmt::format("generation {}{}: {}", generation, how, all));
 }
 
 std::string tick_fault(const Config& before, const Config& wanted) {
@@ -325,7 +325,7 @@ Answer Controller::explain(std::string_view text) const {
   const auto flow = parse_flow(text);
   if (const auto* error = std::get_if<std::string>(&flow)) return refuse(Fault::invalid, {*error});
   const std::lock_guard lock(mutex_);
-  return accept(explain_json(*tables_.view(), std::get<Flow>(flow), NextHops::from_tables));
+  return accept(explain_json(*tables_.view(), std::get<Flow>(flow), NextHopSource::from_tables));
 }
 
 void Controller::with_publisher(const std::function<void(Publisher&)>& work) {

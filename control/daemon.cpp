@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 
 #include "control/bpf_log.h"
 #include "control/error.h"
+#include "control/log.h"
 #include "control/rights.h"
 #include "control/seed.h"
 #include "control/table_views.h"
@@ -162,7 +162,7 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
     saved = state_->load();
   } catch (const Error& error) {
     if (!file && maps_->created()) throw;
-    spdlog::error("{}: going on without it", error.what());
+    log_error(fmt::format("{}: going on without it", error.what()));
   }
   if (saved) {
     loaded_digest_ = saved->loaded_digest;
@@ -192,15 +192,15 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
 }
 
 void Daemon::begin(const Start& start) {
-  spdlog::info("{}", start.why);
+  log_info(start.why);
   seed_file_ = start.config.seed_file;
   const bool had_seed = std::filesystem::exists(seed_file_);
   const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
   if (!had_seed) {
-    spdlog::warn(
+    log_warn(fmt::format(
         "there was no seed in {}: made a new one; machines that are to split alike need "
         "the same",
-        seed_file_);
+        seed_file_));
   }
   PublishHooks hooks = machine_hooks();
   hooks.route_to = [this](const Address& backend, ForwardMode mode) {
@@ -214,8 +214,8 @@ void Daemon::begin(const Start& start) {
     persist_at_start(start);
     const uint64_t before = publisher_->generation();
     const uint64_t generation = publisher_->commit(change);
-    spdlog::info("generation {}: {} services{}", generation, start.config.services.size(),
-                 generation == before ? ", as they were" : "");
+    log_info(fmt::format("generation {}: {} services{}", generation, start.config.services.size(),
+                         generation == before ? ", as they were" : ""));
   }
   neighbours_->follow(*publisher_);
   health_ = std::make_unique<HealthWatch>();
@@ -237,7 +237,7 @@ void Daemon::persist_at_start(const Start& start) {
     persist(start.config);
   } catch (const Error& error) {
     if (!start.is_saved) throw;
-    spdlog::error("{}: going on, since it is as it was", error.what());
+    log_error(fmt::format("{}: going on, since it is as it was", error.what()));
     published_ = true;
   }
 }
@@ -249,7 +249,7 @@ void Daemon::persist(const Config& config) {
   applied_ = Applied{state_->file(), digest, std::time(nullptr)};
   published_ = true;
   const uint64_t one = 1;
-  if (wake_) (void)!write(wake_.get(), &one, sizeof one);
+  if (wake_) (void)!::write(wake_.get(), &one, sizeof one);
 }
 
 void Daemon::run(int signal_fd) {
@@ -284,7 +284,7 @@ void Daemon::follow_health(Publisher& publisher, bool published) {
     if (published) health_->follow(publisher);
     health_->handle_events(publisher);
   } catch (const Error& error) {
-    spdlog::error("health: {}", error.what());
+    log_error(fmt::format("health: {}", error.what()));
   }
 }
 
@@ -299,7 +299,7 @@ void Daemon::pass_time(Publisher& publisher) {
     // What has drained is not looked after any more.
     if (publisher.pass_time()) published_ = true;
   } catch (const Error& error) {
-    spdlog::error("time: {}", error.what());
+    log_error(fmt::format("time: {}", error.what()));
   }
 }
 

@@ -72,9 +72,10 @@ json backend_json(const struct backend& backend, uint16_t number) {
           {"forward", mode_name(backend.next_hop.part.mode)}};
 }
 
-json next_hop_json(const struct tables& tables, const struct backend& backend, NextHops known) {
+json next_hop_json(const struct tables& tables, const struct backend& backend,
+                   NextHopSource known) {
   const union next_hop& hop = backend.next_hop;
-  if (known == NextHops::unknown) return {{"state", "unknown"}};
+  if (known == NextHopSource::unknown) return {{"state", "unknown"}};
   if (hop.part.state != BACKEND_READY) return {{"state", state_name(hop.part.state)}};
   return {{"state", "ready"},
           {"mac", mac_text(hop.part.mac)},
@@ -146,7 +147,7 @@ uint16_t backend_of(const struct tables& tables, const struct packet& packet,
 
 // From the slot to the verdict: what a packet with a service goes through.
 void explain_split(const struct tables& tables, const struct packet& packet,
-                   const struct choice& choice, NextHops next_hops, json& answer) {
+                   const struct choice& choice, NextHopSource next_hops, json& answer) {
   const auto service = view_service(tables, choice.service);
   answer["service"] = service_json(choice, service);
   const uint64_t hash = hash_flow(&choice, &packet);
@@ -162,17 +163,17 @@ void explain_split(const struct tables& tables, const struct packet& packet,
     answer["backend"] = backend_json(backend, number);
     answer["next_hop"] = next_hop_json(tables, backend, next_hops);
   }
-  if (next_hops == NextHops::unknown) backend = with_next_hop(backend);
+  if (next_hops == NextHopSource::unknown) backend = with_next_hop(backend);
   struct route route {};
   enum verdict verdict =
       forward_check(&packet, &backend, incoming_interface(tables, backend.ifindex), &route);
   if (verdict == VERDICT_none) verdict = forward_verdict(&route);
-  answer["verdict"] = verdict_json(verdict, number != 0 && next_hops == NextHops::unknown);
+  answer["verdict"] = verdict_json(verdict, number != 0 && next_hops == NextHopSource::unknown);
 }
 
 }  // namespace
 
-json explain_json(const struct tables& tables, const Flow& flow, NextHops next_hops) {
+json explain_json(const struct tables& tables, const Flow& flow, NextHopSource next_hops) {
   const std::vector<uint8_t> frame = first_frame(flow);
   struct packet packet {};
   struct choice choice {};

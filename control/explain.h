@@ -20,10 +20,10 @@ namespace belka {
 //
 // The packet is taken to come in by the interface that its backend is reached through, if Belka is
 // on that, else by Belka's first one.
-enum class NextHops : uint8_t {
+enum class NextHopSource : uint8_t {
   from_tables,
   unknown,  // no daemon has looked for them: the verdict is the one for a next hop that is found
 };
-nlohmann::json explain_json(const struct tables& tables, const Flow& flow, NextHops next_hops);
+nlohmann::json explain_json(const struct tables& tables, const Flow& flow, NextHopSource next_hops);
 
 }  // namespace belka

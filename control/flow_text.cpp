@@ -24,7 +24,7 @@ constexpr std::string_view kFlowAllowed =
     "or '[2001:db8::7]:40000 > [2001:db8::10]:443/tcp'";
 constexpr uint8_t kHopLimit = 64;
 
-struct Endpoint {
+struct AddressPort {
   Address address;
   uint16_t port = 0;
 };
@@ -35,7 +35,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
-std::optional<uint16_t> parse_port(std::string_view text) {
+std::optional<uint16_t> parse_flow_port(std::string_view text) {
   uint16_t port = 0;
   const char* end = text.data() + text.size();
   const auto [stopped, error] = std::from_chars(text.data(), end, port);
@@ -52,7 +52,8 @@ std::optional<Address> parse_host(std::string_view text) {
   return address;
 }
 
-std::variant<Endpoint, std::string> parse_endpoint(std::string_view text, std::string_view what) {
+std::variant<AddressPort, std::string> parse_endpoint(std::string_view text,
+                                                      std::string_view what) {
   const size_t colon = text.rfind(':');
   const bool has_port = colon != std::string_view::npos && text.back() != ']';
   const auto address = parse_host(has_port ? text.substr(0, colon) : text);
@@ -60,12 +61,12 @@ std::variant<Endpoint, std::string> parse_endpoint(std::string_view text, std::s
     return fmt::format("found {} as the {}, which is no address with a port; {}", quote(text), what,
                        kFlowAllowed);
   }
-  const auto port = has_port ? parse_port(text.substr(colon + 1)) : std::nullopt;
+  const auto port = has_port ? parse_flow_port(text.substr(colon + 1)) : std::nullopt;
   if (!port) {
     return fmt::format("found {} as the {}, its port must be 1 to 65535; {}", quote(text), what,
                        kFlowAllowed);
   }
-  return Endpoint{.address = *address, .port = *port};
+  return AddressPort{.address = *address, .port = *port};
 }
 
 // Cuts "/tcp" or "/udp" off the end.
@@ -125,8 +126,8 @@ std::variant<Flow, std::string> parse_flow(std::string_view text) {
   if (auto* error = std::get_if<std::string>(&source)) return std::move(*error);
   auto destination = parse_endpoint(trim(right), "destination");
   if (auto* error = std::get_if<std::string>(&destination)) return std::move(*error);
-  const auto& from = std::get<Endpoint>(source);
-  const auto& to = std::get<Endpoint>(destination);
+  const auto& from = std::get<AddressPort>(source);
+  const auto& to = std::get<AddressPort>(destination);
   if (from.address.family != to.address.family) {
     return fmt::format("found {}, which mixes IPv4 and IPv6; {}", quote(text), kFlowAllowed);
   }

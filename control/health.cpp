@@ -17,7 +17,6 @@
 namespace belka {
 namespace {
 
-constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMaxPerCall = 128;  // of each: events, checks that time out, checks that start
 constexpr uint64_t kWantNs = 100 * kNsPerMs;     // between tries while descriptors are wanting

@@ -23,7 +23,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-std::string_view trim(std::string_view text) {
+std::string_view trim_blanks(std::string_view text) {
   const size_t first = text.find_first_not_of(kBlanks);
   if (first == text.npos) return "";
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
@@ -129,7 +129,7 @@ void HttpAnswer::take_header() {
   const size_t colon = line_.find(':');
   if (colon == std::string::npos) return;
   const std::string name = lower(std::string_view(line_).substr(0, colon));
-  const std::string_view value = trim(std::string_view(line_).substr(colon + 1));
+  const std::string_view value = trim_blanks(std::string_view(line_).substr(colon + 1));
   if (name == "transfer-encoding") {
     is_chunked_ = lower(value).ends_with("chunked");
   } else if (name == "content-length") {
@@ -154,7 +154,8 @@ void HttpAnswer::end_head() {
 
 // RFC 9112, section 7.1. What follows the last chunk is not looked at.
 void HttpAnswer::take_chunk_size() {
-  const auto size = parse_digits(trim(std::string_view(line_).substr(0, line_.find(';'))), 16);
+  const auto size =
+      parse_digits(trim_blanks(std::string_view(line_).substr(0, line_.find(';'))), 16);
   part_ = Part::chunk;
   left_ = size.value_or(0);
   if (!size) {

@@ -6,11 +6,9 @@
 namespace belka {
 namespace {
 
-constexpr uint64_t kNsPerMs = 1'000'000;
-
 // 2^64 divided by the golden ratio: its multiples by consecutive numbers, cut to 64 bits, are as
 // even as any (Knuth, "The Art of Computer Programming", volume 3, section 6.4).
-constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
+constexpr uint64_t kWeyl = 0x9e3779b97f4a7c15;
 
 }  // namespace
 
@@ -30,7 +28,7 @@ uint64_t next_check_ns(uint64_t planned_ns, uint32_t every_ms, uint64_t now_ns) 
 }
 
 uint64_t first_check_ns(uint32_t id, uint32_t every_ms, uint64_t now_ns) {
-  return now_ns + multiply_high(id * kGolden, every_ms * kNsPerMs);
+  return now_ns + multiply_high(id * kWeyl, every_ms * kNsPerMs);
 }
 
 }  // namespace belka

@@ -7,6 +7,8 @@
 
 namespace belka {
 
+inline constexpr uint64_t kNsPerMs = 1'000'000;
+
 // What a backend counts as, by its checks so far. Pure.
 struct HealthState {
   bool up = true;

@@ -2,11 +2,11 @@
 #include "control/health_watch.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "control/log.h"
 #include "control/table_views.h"
 
 namespace belka {
@@ -52,9 +52,9 @@ void HealthWatch::log(const HealthChange& change, const Publisher& publisher) co
                                   .name;
   const std::string name = fmt::format("{} of service {}", address_of(record).text(), service);
   if (change.up) {
-    spdlog::info("{} is up: {}", name, change.reason);
+    log_info(fmt::format("{} is up: {}", name, change.reason));
   } else {
-    spdlog::warn("{} is down: {}", name, change.reason);
+    log_warn(fmt::format("{} is down: {}", name, change.reason));
   }
 }
 
@@ -83,11 +83,11 @@ void HealthWatch::report(const Publisher& publisher) {
       fallback_[key] = pool.fallback;
       if (was == pool.fallback) continue;
       if (pool.fallback == POOL_ITSELF) {
-        spdlog::info("service {}: pool {} has enough backends up, and serves itself again",
-                     service.name, pool.name);
+        log_info(fmt::format("service {}: pool {} has enough backends up, and serves itself again",
+                             service.name, pool.name));
       } else {
-        spdlog::warn("service {}: pool {} has too few backends up: new connections go {}",
-                     service.name, pool.name, fallback_goes(pool.fallback));
+        log_warn(fmt::format("service {}: pool {} has too few backends up: new connections go {}",
+                             service.name, pool.name, fallback_goes(pool.fallback)));
       }
     }
   }

@@ -7,7 +7,6 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -19,6 +18,7 @@
 #include "belka.skel.h"
 #include "control/bpf_log.h"
 #include "control/error.h"
+#include "control/log.h"
 
 namespace belka {
 namespace {
@@ -207,7 +207,7 @@ bool remove_table_pins(const std::string& pins) {
     if (unlink(path.c_str()) == 0) {
       any = true;
     } else if (errno != ENOENT) {
-      spdlog::error("cannot remove {}: {}", path, std::strerror(errno));
+      log_error(fmt::format("cannot remove {}: {}", path, std::strerror(errno)));
     }
   }
   return any;

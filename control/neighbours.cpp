@@ -5,11 +5,12 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "control/log.h"
 
 namespace belka {
 namespace {
@@ -89,8 +90,8 @@ void Neighbours::use(const NextHop& hop) {
   }
   int& known = use_errors_[hop];
   if (known != error && use_errors_.size() <= 1) {  // the reason of each is in the status
-    spdlog::warn("the kernel does not look for the neighbour {}: {}", hop.address.text(),
-                 std::strerror(error));
+    log_warn(fmt::format("the kernel does not look for the neighbour {}: {}", hop.address.text(),
+                         std::strerror(error)));
   }
   known = error;
 }
@@ -201,7 +202,7 @@ void Neighbours::read_events() {
       .route = [this] { routes_changed(); },
   });
   if (whole) return;
-  spdlog::warn("the kernel told more changes than could be read: asking for all anew");
+  log_warn(fmt::format("the kernel told more changes than could be read: asking for all anew"));
   discard_events();
   reload();
 }
@@ -290,8 +291,8 @@ void Neighbours::store(Publisher& publisher) {
       if (route != nullptr && known && same_route(*route, *known)) continue;
       if (route == nullptr && !known) continue;
       publisher.set_route(number, route != nullptr ? std::optional(*route) : std::nullopt);
-      spdlog::debug("backend {} ({}): {}", number, address.text(),
-                    route != nullptr ? "resolved" : std::get<std::string>(found));
+      log_debug(fmt::format("backend {} ({}): {}", number, address.text(),
+                            route != nullptr ? "resolved" : std::get<std::string>(found)));
     }
   }
 }

@@ -38,7 +38,7 @@ MnlSocket open_socket(unsigned groups) {
 uint8_t kernel_family(const Address& address) { return address.family == 4 ? AF_INET : AF_INET6; }
 
 // Of an address in the family's own length; anything else gives one of family 0.
-Address address_of(const void* bytes, size_t size) {
+Address address_in(const void* bytes, size_t size) {
   Address address;
   if (size != 4 && size != 16) return address;
   std::memcpy(address.bytes.data(), bytes, size);
@@ -47,7 +47,7 @@ Address address_of(const void* bytes, size_t size) {
 }
 
 Address address_in(const nlattr* attribute) {
-  return address_of(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
+  return address_in(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
 }
 
 Mac mac_in(const nlattr* attribute) {
@@ -118,7 +118,7 @@ Address via_in(const nlattr* attribute) {
   constexpr size_t kFamilyBytes = sizeof(uint16_t);
   const size_t bytes = mnl_attr_get_payload_len(attribute);
   if (bytes < kFamilyBytes) return {};
-  return address_of(static_cast<const uint8_t*>(mnl_attr_get_payload(attribute)) + kFamilyBytes,
+  return address_in(static_cast<const uint8_t*>(mnl_attr_get_payload(attribute)) + kFamilyBytes,
                     bytes - kFamilyBytes);
 }
 

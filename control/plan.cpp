@@ -13,14 +13,14 @@
 namespace belka {
 namespace {
 
-std::string endpoint_text(const ServiceConfig& service) {
+std::string endpoint_setting(const ServiceConfig& service) {
   const std::string vip = service.vip.text();
   return fmt::format("{}:{}/{}", service.vip.family == 6 ? "[" + vip + "]" : vip,
                      service.port == 0 ? "all" : std::to_string(service.port),
                      service.protocol == 6 ? "tcp" : "udp");
 }
 
-std::string hash_text(const ServiceConfig& service) {
+std::string hash_setting(const ServiceConfig& service) {
   const uint8_t bits = source_bits(service);
   return bits == 0 ? "five-tuple" : fmt::format("source/{}", bits);
 }
@@ -53,8 +53,8 @@ std::vector<std::string> compare_settings(const HeldService& held_before,
     if (old_value != new_value)
       settings.push_back(fmt::format("{} {} -> {}", what, old_value, new_value));
   };
-  compare("vip", endpoint_text(before), endpoint_text(after));
-  compare("hash", hash_text(before), hash_text(after));
+  compare("vip", endpoint_setting(before), endpoint_setting(after));
+  compare("hash", hash_setting(before), hash_setting(after));
   compare("slots", before.slots, after.slots);
   compare("forward", forward_text(before.forward), forward_text(after.forward));
   compare("pools", order_text(before), order_text(after));

@@ -2,15 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "control/plan.h"
 #include "control/split_spec.h"
 
 namespace belka {
 namespace {
-
-using Out = std::back_insert_iterator<std::string>;
 
 std::string_view kind_text(PlanService::Kind kind) {
   switch (kind) {
@@ -33,7 +30,8 @@ std::string step(const T& before, const T& after) {
   return before == after ? fmt::format("{}", after) : fmt::format("{} -> {}", before, after);
 }
 
-void write_pool(const PlanPool& pool, const PlanService& service, int name_width, Out out) {
+void write_pool(const PlanPool& pool, const PlanService& service, int name_width,
+                std::string& out) {
   const bool is_new = service.kind == PlanService::Kind::added;
   const bool is_gone = service.kind == PlanService::Kind::removed;
   const std::string before = percent(pool.wanted_ppm_before);
@@ -42,33 +40,33 @@ void write_pool(const PlanPool& pool, const PlanService& service, int name_width
   const std::string slots = is_new    ? std::to_string(pool.slots_after)
                             : is_gone ? std::to_string(pool.slots_before)
                                       : step(pool.slots_before, pool.slots_after);
-  fmt::format_to(out, "  {:<{}}  {}{}, {} slots\n", pool.name, name_width, share,
-                 pool.match ? " (match)" : "", slots);
+  out += fmt::format("  {:<{}}  {}{}, {} slots\n", pool.name, name_width, share,
+                     pool.match ? " (match)" : "", slots);
   for (const BackendConfig& backend : pool.added)
-    fmt::format_to(out, "    + {} weight {}\n", backend.address.text(), backend.weight);
+    out += fmt::format("    + {} weight {}\n", backend.address.text(), backend.weight);
   for (const BackendConfig& backend : pool.removed)
-    fmt::format_to(out, "    - {} weight {}\n", backend.address.text(), backend.weight);
+    out += fmt::format("    - {} weight {}\n", backend.address.text(), backend.weight);
   for (const PlanPool::Weight& weight : pool.weights)
-    fmt::format_to(out, "    ~ {} weight {} -> {}\n", weight.address.text(), weight.before,
-                   weight.after);
+    out += fmt::format("    ~ {} weight {} -> {}\n", weight.address.text(), weight.before,
+                       weight.after);
 }
 
-void write_service(const PlanService& service, Out out) {
-  fmt::format_to(out, "service {}: {}\n", service.name, kind_text(service.kind));
-  for (const std::string& setting : service.settings) fmt::format_to(out, "  {}\n", setting);
+void write_service(const PlanService& service, std::string& out) {
+  out += fmt::format("service {}: {}\n", service.name, kind_text(service.kind));
+  for (const std::string& setting : service.settings) out += fmt::format("  {}\n", setting);
   size_t width = 0;
   for (const PlanPool& pool : service.pools) width = std::max(width, pool.name.size());
   for (const PlanPool& pool : service.pools)
     write_pool(pool, service, static_cast<int>(width), out);
   if (service.kind == PlanService::Kind::changed)
-    fmt::format_to(out, "  {} of {} slots move, {} of them to another pool\n", service.slots_moved,
-                   std::max(service.slots_before, service.slots_after),
-                   service.slots_to_other_pool);
+    out += fmt::format("  {} of {} slots move, {} of them to another pool\n", service.slots_moved,
+                       std::max(service.slots_before, service.slots_after),
+                       service.slots_to_other_pool);
   if (!service.breaks.empty())
-    fmt::format_to(out, "  breaks connections ({}): wants --break-connections\n", service.breaks);
+    out += fmt::format("  breaks connections ({}): wants --break-connections\n", service.breaks);
   if (service.repair)
-    fmt::format_to(out, "  the tables do not hold all of it: {} slot words are put right\n",
-                   service.words);
+    out += fmt::format("  the tables do not hold all of it: {} slot words are put right\n",
+                       service.words);
 }
 
 nlohmann::json backends_json(const std::vector<BackendConfig>& backends) {
@@ -110,15 +108,14 @@ nlohmann::json service_json(const PlanService& service) {
 }  // namespace
 
 std::string Plan::text() const {
-  std::string text;
-  const Out out = std::back_inserter(text);
-  for (const std::string& fault : faults) fmt::format_to(out, "cannot be published: {}\n", fault);
+  std::string out;
+  for (const std::string& fault : faults) out += fmt::format("cannot be published: {}\n", fault);
   for (const PlanService& service : services) write_service(service, out);
-  if (services.empty() && faults.empty()) fmt::format_to(out, "nothing changes\n");
+  if (services.empty() && faults.empty()) out += "nothing changes\n";
   if (unchanged != 0)
-    fmt::format_to(out, "{} {} unchanged\n", unchanged,
-                   unchanged == 1 ? "service stays" : "services stay");
-  return text;
+    out += fmt::format("{} {} unchanged\n", unchanged,
+                       unchanged == 1 ? "service stays" : "services stay");
+  return out;
 }
 
 nlohmann::json Plan::to_json() const {

@@ -113,7 +113,7 @@ void create(const std::string& path) {
   sync_directory(directory);
 }
 
-SipKey key_of(const uint8_t* bytes) {
+SipKey sip_key_of(const uint8_t* bytes) {
   SipKey key;
   for (int i = 0; i < 8; ++i) {
     key.k0 |= uint64_t{bytes[i]} << (8 * i);
@@ -139,8 +139,8 @@ Seed read_or_create_seed(const std::string& path) {
 }
 
 SipKey service_key(const Seed& seed, std::string_view service_name) {
-  return {siphash24(key_of(seed.bytes.data()), service_name),
-          siphash24(key_of(seed.bytes.data() + 16), service_name)};
+  return {siphash24(sip_key_of(seed.bytes.data()), service_name),
+          siphash24(sip_key_of(seed.bytes.data() + 16), service_name)};
 }
 
 }  // namespace belka

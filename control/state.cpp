@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 
 #include "control/descriptor.h"
 #include "control/error.h"
+#include "control/log.h"
 #include "control/siphash.h"
 
 namespace belka {
@@ -29,7 +29,7 @@ constexpr std::string_view kHeader = "# belkad keeps here what is applied. Diges
 
 void write_all(int fd, std::string_view text, const std::string& path) {
   while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
+    const ssize_t written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) fail("write", path);
     text.remove_prefix(static_cast<size_t>(written));
@@ -41,7 +41,8 @@ void write_all(int fd, std::string_view text, const std::string& path) {
 void sync_directory(const std::string& directory) {
   const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd && fsync(fd.get()) == 0) return;
-  spdlog::warn("{} could not be written through to the disk: {}", directory, std::strerror(errno));
+  log_warn(fmt::format("{} could not be written through to the disk: {}", directory,
+                       std::strerror(errno)));
 }
 
 void write_file(const std::string& path, std::string_view text) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <optional>
 
@@ -63,22 +62,21 @@ std::string slot_text(const TableView& tables, const Found& service, uint32_t sl
   return fmt::format("{} {}", pool_name(service, record), address_of(record).text());
 }
 
-void write_entry(const TableView& tables, const Found& service,
-                 std::back_insert_iterator<std::string> out) {
+void write_entry(const TableView& tables, const Found& service, std::string& out) {
   if (!service.entry) {
-    fmt::format_to(out, " not reachable\n");
+    out += " not reachable\n";
     return;
   }
   const choice& entry = *service.entry;
-  fmt::format_to(out, " own {} key {:016x}{:016x} source {} slots {}\n",
-                 entry.service == service.number, entry.hash_key[0], entry.hash_key[1],
-                 entry.source_bits, entry.slot_mask + 1);
+  out += fmt::format(" own {} key {:016x}{:016x} source {} slots {}\n",
+                     entry.service == service.number, entry.hash_key[0], entry.hash_key[1],
+                     entry.source_bits, entry.slot_mask + 1);
   std::map<uint32_t, std::string> texts;
   for (uint32_t i = 0; i <= entry.slot_mask; ++i) {
     const uint32_t slot = LOAD_RELAXED(*slot_at(&tables, entry.slot_base + i));
     std::string& text = texts[slot];
     if (text.empty()) text = slot_text(tables, service, slot);
-    fmt::format_to(out, "{}\n", text);
+    out += text + "\n";
   }
 }
 
@@ -102,7 +100,7 @@ std::string fallback_text(const PoolRecord& pool) {
 }
 
 void write_backends(const Found& service, const std::vector<const BackendRecord*>& backends,
-                    std::back_insert_iterator<std::string> out) {
+                    std::string& out) {
   std::vector<std::string> lines;
   lines.reserve(backends.size());
   for (const BackendRecord* record : backends)
@@ -110,10 +108,10 @@ void write_backends(const Found& service, const std::vector<const BackendRecord*
                                 address_of(*record).text(), record->weight,
                                 record->next_hop.part.mode, standing_text(*record)));
   std::sort(lines.begin(), lines.end());
-  for (const std::string& line : lines) fmt::format_to(out, "{}", line);
+  for (const std::string& line : lines) out += line;
 }
 
-void write_vips(const TableView& tables, std::back_insert_iterator<std::string> out) {
+void write_vips(const TableView& tables, std::string& out) {
   std::vector<std::string> lines;
   for (uint32_t place = 0; place < SERVICE_TABLE; ++place) {
     const EntryRecord& entry = tables.services[place];
@@ -123,28 +121,27 @@ void write_vips(const TableView& tables, std::back_insert_iterator<std::string> 
                                 entry.port_protocol_family & 0xffffff));
   }
   std::sort(lines.begin(), lines.end());
-  for (const std::string& line : lines) fmt::format_to(out, "{}", line);
+  for (const std::string& line : lines) out += line;
 }
 
 }  // namespace
 
 std::string tables_digest(const Tables& tables) {
   const TableView& view = *tables.view();
-  std::string text;
-  const auto out = std::back_inserter(text);
+  std::string out;
   write_vips(view, out);
   auto backends = find_backends(view);
   for (const auto& [name, service] : find_services(view)) {
     const InfoRecord& info = view.service_info[service.number];
-    fmt::format_to(out, "service {} mode {}\n", name, info.mode);
+    out += fmt::format("service {} mode {}\n", name, info.mode);
     for (size_t i = 0; i < service.config.pools.size(); ++i)
-      fmt::format_to(out, "pool {} share {} match {} slots {}{}\n", service.config.pools[i].name,
-                     info.pool[i].share_ppm, info.pool[i].match, info.pool[i].slots,
-                     fallback_text(info.pool[i]));
+      out += fmt::format("pool {} share {} match {} slots {}{}\n", service.config.pools[i].name,
+                         info.pool[i].share_ppm, info.pool[i].match, info.pool[i].slots,
+                         fallback_text(info.pool[i]));
     write_backends(service, backends[service.number], out);
     write_entry(view, service, out);
   }
-  return fmt::format("{:016x}", siphash24({}, text));
+  return fmt::format("{:016x}", siphash24({}, out));
 }
 
 std::vector<std::string> tables_faults(const Tables& tables) {

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "control/error.h"
+#include "control/log.h"
 #include "control/xdp_program.h"
 
 namespace belka {
@@ -26,7 +26,7 @@ std::string names_of(const std::vector<Link>& links) {
 
 void unpin(const std::string& path) {
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-    spdlog::error("cannot remove {}: {}", path, std::strerror(errno));
+    log_error(fmt::format("cannot remove {}: {}", path, std::strerror(errno)));
   }
 }
 
@@ -109,8 +109,8 @@ void Xdp::attach(const std::vector<Link>& wanted) {
                                   [place](const Interface& each) { return each.place == place; });
     if (kept || is_empty(place)) continue;
     const std::string name(entry_name(entry));
-    spdlog::warn("{} is not named by --interface any more: detached",
-                 name.empty() ? link_pin(pins_, place) : name);
+    log_warn(fmt::format("{} is not named by --interface any more: detached",
+                         name.empty() ? link_pin(pins_, place) : name));
     release(place);
   }
 }
@@ -191,8 +191,8 @@ bool Xdp::keep(Interface& interface, const XdpLinkInfo& pinned) {
   interface.native = attached_program(interface.ifindex).native;
   if (!interface.native) interface.note = "generic XDP, which is slower than native";
   if (program.same_as(pinned.program_id)) {
-    spdlog::info("{}: stays attached ({} XDP, link {})", interface.name,
-                 interface.native ? "native" : "generic", pinned.link_id);
+    log_info(fmt::format("{}: stays attached ({} XDP, link {})", interface.name,
+                         interface.native ? "native" : "generic", pinned.link_id));
     return true;
   }
   LIBBPF_OPTS(bpf_link_update_opts, options);
@@ -200,8 +200,8 @@ bool Xdp::keep(Interface& interface, const XdpLinkInfo& pinned) {
     throw Error(fmt::format("cannot replace the XDP program on {}: {}", interface.name,
                             std::strerror(errno)));
   }
-  spdlog::info("{}: stays attached ({} XDP, link {}), with the program of this belkad",
-               interface.name, interface.native ? "native" : "generic", pinned.link_id);
+  log_info(fmt::format("{}: stays attached ({} XDP, link {}), with the program of this belkad",
+                       interface.name, interface.native ? "native" : "generic", pinned.link_id));
   return true;
 }
 
@@ -217,9 +217,9 @@ void Xdp::attach_anew(Interface& interface) {
   interface.native = made.native;
   interface.note = made.why_generic;
   const auto info = xdp_link_info(interface.link.get());
-  spdlog::info("{}: attached ({} XDP, link {}){}{}", interface.name,
-               made.native ? "native" : "generic", info ? info->link_id : 0,
-               made.native ? "" : ": ", made.why_generic);
+  log_info(fmt::format("{}: attached ({} XDP, link {}){}{}", interface.name,
+                       made.native ? "native" : "generic", info ? info->link_id : 0,
+                       made.native ? "" : ": ", made.why_generic));
 }
 
 // The data plane finds an interface by its ifindex, which is stored last.
@@ -251,14 +251,15 @@ void Xdp::link_changed(const Link& link, bool gone) {
   for (Interface& interface : interfaces_) {
     const bool same = interface.ifindex == link.ifindex;
     if (gone && same) {
-      spdlog::warn("{} was removed: attached again when it comes back", interface.name);
+      log_warn(fmt::format("{} was removed: attached again when it comes back", interface.name));
       interface.note = "the interface was removed";
       interface.ifindex = 0;
       // Pairs with the data plane's look at it: its sockets went with the interface.
       interface_entry& entry = maps_.tables().view()->interfaces[interface.place];
       __atomic_store_n(&entry.ifindex, 0u, __ATOMIC_RELEASE);
     } else if (!gone && same) {
-      if (interface.name != link.name) spdlog::info("{} is {} now", interface.name, link.name);
+      if (interface.name != link.name)
+        log_info(fmt::format("{} is {} now", interface.name, link.name));
       interface.name = link.name;
       interface.queues = std::min<uint32_t>(receive_queues(link.name, link.rx_queues), QUEUES);
       write_entry(interface, link.mac);
@@ -274,7 +275,7 @@ void Xdp::come_back(Interface& interface, const Link& link) {
   } catch (const Error& error) {
     if (interface.note == error.what()) return;  // said already
     interface.note = error.what();
-    spdlog::error("{}", error.what());
+    log_error(error.what());
   }
 }
 
@@ -287,7 +288,7 @@ void Xdp::detach_all(const std::string& pins) {
   clear_interfaces(pins);
   for (uint32_t place = 0; place < INTERFACES; place++) {
     const Descriptor link(bpf_obj_get(link_pin(pins, place).c_str()));
-    if (link && bpf_link_detach(link.get()) == 0) spdlog::info("detached link_{}", place);
+    if (link && bpf_link_detach(link.get()) == 0) log_info(fmt::format("detached link_{}", place));
     unpin(link_pin(pins, place));
     unpin(xsks_pin(pins, place));
   }

@@ -11,7 +11,7 @@
 namespace belka::model {
 namespace {
 
-void tell(Options options, const Violation& violation) {
+void tell_published(Options options, const Violation& violation) {
   options.told = true;
   options.told_slot = violation.slot;
   options.told_from = violation.time - 40 * kTick;
@@ -29,7 +29,7 @@ void run_scenarios(const char* name, bool mishaps) {
     Published scenario(tables, options);
     scenario.run();
     sum.add(scenario.figures());
-    if (const auto violation = scenario.first_violation()) tell(options, *violation);
+    if (const auto violation = scenario.first_violation()) tell_published(options, *violation);
     ASSERT_EQ(sum.violations, 0u) << "seed " << seed;
     ASSERT_EQ(scenario.rest(), "") << "seed " << seed;
   }

@@ -57,7 +57,7 @@ void compare(const Pair& pair, const std::string& capture, const std::vector<Byt
   const std::vector<Outcome> found = pair.executor->run(taken, {});
   const std::vector<Outcome> wanted = pair.native->run(taken, {});
   for (size_t i = 0; i < taken.size(); i++) {
-    EXPECT_EQ(verdict_name(found[i].verdict), verdict_name(wanted[i].verdict))
+    EXPECT_EQ(name_of_verdict(found[i].verdict), name_of_verdict(wanted[i].verdict))
         << pair.name << ", " << capture << " frame " << i + 1 << " of those that it takes";
     EXPECT_EQ(found[i].frame, wanted[i].frame)
         << pair.name << ", " << capture << " frame " << i + 1 << " of those that it takes";
@@ -79,8 +79,8 @@ void check_long(const std::vector<Bytes>& frames, const std::vector<Outcome>& wa
     if (frames[i].size() <= kXdpMostBytes || frames[i].size() > kKernelMostBytes) continue;
     const Outcome outcome = xdp.run_one(frames[i]);
     EXPECT_TRUE(outcome == wanted[i] || outcome.verdict == VERDICT_truncated)
-        << frames[i].size() << " bytes: " << verdict_name(outcome.verdict) << ", not "
-        << verdict_name(wanted[i].verdict);
+        << frames[i].size() << " bytes: " << name_of_verdict(outcome.verdict) << ", not "
+        << name_of_verdict(wanted[i].verdict);
   }
 }
 
@@ -122,7 +122,7 @@ class Replay {
   void run_all_natively(const std::vector<Bytes>& frames, const TableSpec& tables) {
     TableWriter(native_->tables()).write(tables);
     const std::vector<Outcome> outcomes = native_->run(frames, {});
-    for (const Outcome& outcome : outcomes) replayed_.verdicts[verdict_name(outcome.verdict)]++;
+    for (const Outcome& outcome : outcomes) replayed_.verdicts[name_of_verdict(outcome.verdict)]++;
     for (const Pair& pair : pairs_) {
       if (pair.name == "xdp") check_long(frames, outcomes, *pair.executor);
     }

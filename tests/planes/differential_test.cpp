@@ -63,11 +63,11 @@ bool agree(Executor& native, Executor& other, const std::string& name,
            const std::vector<Bytes>& packets, std::map<std::string, size_t>& verdicts) {
   const std::vector<Outcome> wanted = native.run(packets, {}), found = other.run(packets, {});
   for (size_t i = 0; i < packets.size(); i++) {
-    verdicts[verdict_name(wanted[i].verdict)]++;
+    verdicts[name_of_verdict(wanted[i].verdict)]++;
     if (found[i] == wanted[i]) continue;
     ADD_FAILURE() << name << ": packet " << to_hex(packets[i])
-                  << "\nnative: " << verdict_name(wanted[i].verdict) << " "
-                  << to_hex(wanted[i].frame) << "\nother:  " << verdict_name(found[i].verdict)
+                  << "\nnative: " << name_of_verdict(wanted[i].verdict) << " "
+                  << to_hex(wanted[i].frame) << "\nother:  " << name_of_verdict(found[i].verdict)
                   << " " << to_hex(found[i].frame);
     return false;
   }

@@ -114,8 +114,9 @@ class BurstExecutor : public Executor {
     std::ranges::copy_if(mbufs, std::back_inserter(wanted), [&](const rte_mbuf* mbuf) {
       return action_of(verdict_of(mbuf)) == ACTION_TX;
     });
-    std::ranges::stable_partition(
-        wanted, [&](const rte_mbuf* mbuf) { return verdict_of(mbuf) == VERDICT_echo_replied; });
+    std::stable_partition(wanted.begin(), wanted.end(), [&](const rte_mbuf* mbuf) {
+      return verdict_of(mbuf) == VERDICT_echo_replied;
+    });
     if (!std::ranges::equal(wanted, std::span(burst_->transmit, to_send))) {
       throw Error("what is to be sent is not in the order of arrival");
     }

@@ -196,13 +196,13 @@ TEST_F(PinsInterleavedTest, TwoPacketsGoTheSameWayWhenTheirBackendIsDown) {
 // The age is written by exchange: a plain store would bring back a pin that the sweep has freed,
 // over that of another connection.
 TEST_F(PinsInterleavedTest, AWordThatWasFreedAndTakenIsNotWrittenOver) {
-  const uint64_t other = kHash ^ 1ull << 42;
+  constexpr uint64_t kOther = kHash ^ 1ull << 42;
   packet(TCP_ACK);
-  packet(TCP_SYN, other);
+  packet(TCP_SYN, kOther);
   also([this] { free_word(0); });
   prepare_ = [this] { bucket().pin[0] = own_pin(kTick - 1, PIN_OPEN, 2); };
-  fault_ = [this, other] {
-    const std::vector<uint64_t> pins = pins_of(other), own = pins_of(kHash);
+  fault_ = [this] {
+    const std::vector<uint64_t> pins = pins_of(kOther), own = pins_of(kHash);
     const bool kept = pins.size() == 1 && pin_backend(pins[0]) == 1 && answers_[1] == 1;
     return kept && own.size() <= 1 && answers_[0] == 2 ? "" : text();
   };

@@ -39,11 +39,11 @@ std::vector<Case> all_cases() {
 
 /// The counters after this packet alone.
 Counts expected_counts(const Vector& vector) {
-  const Count once = {1, vector.packet.size(), 0};
+  const VerdictCount once = {1, vector.packet.size(), 0};
   Counts counts;
   counts.received = 1;
   counts.received_bytes = vector.packet.size();
-  counts.verdict[verdict_name(vector.verdict)] = once;
+  counts.verdict[name_of_verdict(vector.verdict)] = once;
   if (vector.backend != 0) {
     counts.backend[vector.backend] = {1, vector.packet.size(), vector.new_connection};
   }
@@ -78,7 +78,7 @@ TEST_P(VectorTest, Holds) {
   TableWriter(executor->tables()).write(vector.tables);
   reset_counts(executor->tables());
   const Outcome outcome = executor->run_one(vector.packet, vector.conditions);
-  EXPECT_EQ(verdict_name(outcome.verdict), verdict_name(vector.verdict));
+  EXPECT_EQ(name_of_verdict(outcome.verdict), name_of_verdict(vector.verdict));
   EXPECT_EQ(to_hex(outcome.frame), to_hex(expected_frame(vector)));
   const Counts counts = read_counts(executor->tables());
   EXPECT_EQ(counts.text(), expected_counts(vector).text());
@@ -98,7 +98,7 @@ TEST(VectorsTest, EveryVerdictHasOne) {
   const std::vector<Vector> vectors = load_vectors();
   for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
     EXPECT_TRUE(std::ranges::any_of(vectors, [&](const Vector& v) { return v.verdict == verdict; }))
-        << verdict_name(static_cast<enum verdict>(verdict));
+        << name_of_verdict(static_cast<enum verdict>(verdict));
   }
 }
 

@@ -15,16 +15,16 @@ constexpr const char* kVerdictNames[] = {VERDICTS(VERDICT_NAME)};
 #undef VERDICT_NAME
 
 template <typename Key>
-void add(std::map<Key, Count>& counts, const Key& key, const struct counter& counter) {
+void add(std::map<Key, VerdictCount>& counts, const Key& key, const struct counter& counter) {
   if (counter.packets == 0 && counter.bytes == 0 && counter.syns == 0) return;
-  Count& count = counts[key];
+  VerdictCount& count = counts[key];
   count.packets += counter.packets;
   count.bytes += counter.bytes;
   count.syns += counter.syns;
 }
 
 template <typename Key>
-std::string lines(const char* title, const std::map<Key, Count>& counts) {
+std::string lines(const char* title, const std::map<Key, VerdictCount>& counts) {
   std::string text;
   for (const auto& [key, count] : counts) {
     text += fmt::format("  {} {}: {} packets, {} bytes, {} syns\n", title, key, count.packets,
@@ -35,7 +35,7 @@ std::string lines(const char* title, const std::map<Key, Count>& counts) {
 
 }  // namespace
 
-std::string verdict_name(enum verdict verdict) {
+std::string name_of_verdict(enum verdict verdict) {
   return verdict < VERDICT_COUNT ? kVerdictNames[verdict] : "none";
 }
 
@@ -67,7 +67,9 @@ Counts read_counts(const struct tables* tables) {
     counts.pins_refused += from.pins_refused;
     counts.pins_refused_tick = std::max(counts.pins_refused_tick, from.pins_refused_tick);
     for (int i = 0; i < VERDICT_PLACES; i++) {
-      add(counts.verdict, verdict_name(static_cast<enum verdict>(i)), from.verdict[i]);
+      // Places that no verdict has are to stay empty.
+      add(counts.verdict, std::string(i < VERDICT_COUNT ? kVerdictNames[i] : "none"),
+          from.verdict[i]);
     }
     for (uint32_t i = 0; i < SERVICES; i++) add(counts.dropped, i, from.dropped[i]);
     for (uint32_t i = 0; i < BACKENDS; i++) add(counts.backend, i, from.backend[i]);

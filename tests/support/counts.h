@@ -8,19 +8,19 @@
 
 namespace belka {
 
-struct Count {
+struct VerdictCount {
   uint64_t packets = 0, bytes = 0, syns = 0;
-  auto operator<=>(const Count&) const = default;
+  auto operator<=>(const VerdictCount&) const = default;
 };
 
 /// What rows of counters say, summed; only what is not 0.
 struct Counts {
   uint64_t received = 0, received_bytes = 0;
   uint64_t pins_refused = 0;
-  uint64_t pins_refused_tick = 0;        ///< the latest of all rows
-  std::map<std::string, Count> verdict;  ///< by name
-  std::map<uint32_t, Count> backend;     ///< by number
-  std::map<uint32_t, Count> dropped;     ///< by service number
+  uint64_t pins_refused_tick = 0;               ///< the latest of all rows
+  std::map<std::string, VerdictCount> verdict;  ///< by name
+  std::map<uint32_t, VerdictCount> backend;     ///< by number
+  std::map<uint32_t, VerdictCount> dropped;     ///< by service number
   bool operator==(const Counts&) const = default;
 
   uint64_t verdicts() const;  ///< their sum, which must be `received`
@@ -28,7 +28,7 @@ struct Counts {
 };
 
 /// The name of a verdict in the one list.
-std::string verdict_name(enum verdict verdict);
+std::string name_of_verdict(enum verdict verdict);
 
 /// The reverse; throws std::invalid_argument.
 enum verdict verdict_of(const std::string& name);

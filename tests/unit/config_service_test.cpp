@@ -8,20 +8,20 @@
 namespace belka {
 namespace {
 
-struct BadLine {
+struct BadServiceLine {
   int line;
   const char* text;
   const char* error;  // complete, but for the line's end
 };
 
-class ConfigService : public testing::TestWithParam<BadLine> {};
+class ConfigService : public testing::TestWithParam<BadServiceLine> {};
 
 TEST_P(ConfigService, NamesTheFault) {
-  const BadLine& bad = GetParam();
+  const BadServiceLine& bad = GetParam();
   EXPECT_EQ(errors_of(with_line(bad.line, bad.text)), std::string(bad.error) + "\n");
 }
 
-constexpr BadLine kBadNames[] = {
+constexpr BadServiceLine kBadNames[] = {
     {2, "  - name: Web",
      "web.yaml:2: services[0].name: found Web, allowed is 1 to 63 characters of a-z 0-9 . _ -, the "
      "first a letter or digit"},
@@ -54,7 +54,7 @@ constexpr BadLine kBadNames[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Names, ConfigService, testing::ValuesIn(kBadNames));
 
-constexpr BadLine kBadVips[] = {
+constexpr BadServiceLine kBadVips[] = {
     {3, "    vip: 203.0.113.256",
      "web.yaml:3: services[0].vip: found 203.0.113.256, allowed is an IPv4 or IPv6 address"},
     {3, "    vip: 203.0.113.10/32",
@@ -98,7 +98,7 @@ constexpr BadLine kBadVips[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Vips, ConfigService, testing::ValuesIn(kBadVips));
 
-constexpr BadLine kBadPortsAndModes[] = {
+constexpr BadServiceLine kBadPortsAndModes[] = {
     {4, "    port: 0",
      "web.yaml:4: services[0].port: found 0, allowed is a number from 1 to 65535, or all"},
     {4, "    port: 65536",
@@ -126,7 +126,7 @@ constexpr BadLine kBadPortsAndModes[] = {
 };
 INSTANTIATE_TEST_SUITE_P(PortsAndModes, ConfigService, testing::ValuesIn(kBadPortsAndModes));
 
-constexpr BadLine kBadHashesAndSlots[] = {
+constexpr BadServiceLine kBadHashesAndSlots[] = {
     {6, "    hash: sourceip",
      "web.yaml:6: services[0].hash: found sourceip, allowed is five-tuple, source, source/24 (bits "
      "of "
@@ -163,7 +163,7 @@ constexpr BadLine kBadHashesAndSlots[] = {
 };
 INSTANTIATE_TEST_SUITE_P(HashesAndSlots, ConfigService, testing::ValuesIn(kBadHashesAndSlots));
 
-constexpr BadLine kBadKeys[] = {
+constexpr BadServiceLine kBadKeys[] = {
     {7, "    rules: []",
      "web.yaml:7: services[0].rules: found an unknown key, allowed are name, vip, port, protocol, "
      "hash, slots, idle, forward, pools, split, health"},

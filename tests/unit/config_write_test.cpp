@@ -65,12 +65,12 @@ TEST(ConfigWrite, EmptyAndOddNamesRoundTrip) {
   }
 }
 
-struct Random {
+struct RandomConfig {
   uint32_t operator()() { return static_cast<uint32_t>(engine()); }
   std::mt19937 engine;
 };
 
-PoolConfig random_pool(Random& random, const std::string& name, int family, int number) {
+PoolConfig random_pool(RandomConfig& random, const std::string& name, int family, int number) {
   PoolConfig pool;
   pool.name = name;
   const int backends = 1 + static_cast<int>(random() % 4);
@@ -85,7 +85,7 @@ PoolConfig random_pool(Random& random, const std::string& name, int family, int 
   return pool;
 }
 
-HealthConfig random_health(Random& random, const ServiceConfig& service) {
+HealthConfig random_health(RandomConfig& random, const ServiceConfig& service) {
   HealthConfig health;
   health.every_ms = 100 + random() % 3'599'901;
   health.timeout_ms = 10 + random() % (health.every_ms - 9);
@@ -102,7 +102,7 @@ HealthConfig random_health(Random& random, const ServiceConfig& service) {
   return health;
 }
 
-ServiceConfig random_service(Random& random, int number) {
+ServiceConfig random_service(RandomConfig& random, int number) {
   const int family = random() % 2 == 0 ? 4 : 6;
   ServiceConfig service;
   service.name = fmt::format("s{}", number);
@@ -127,7 +127,7 @@ ServiceConfig random_service(Random& random, int number) {
 }
 
 TEST(ConfigWrite, RandomConfigurationsRoundTrip) {
-  Random random{std::mt19937(20240607)};
+  RandomConfig random{std::mt19937(20240607)};
   for (int i = 0; i < 300; ++i) {
     Config config{.tick_ms = 2'000};
     const int services = static_cast<int>(random() % 4);
@@ -138,7 +138,7 @@ TEST(ConfigWrite, RandomConfigurationsRoundTrip) {
 
 // The limits let the largest configuration through in its canonical form.
 TEST(ConfigWrite, TheLargestConfigurationRoundTrips) {
-  Random random{std::mt19937(1)};
+  RandomConfig random{std::mt19937(1)};
   Config config;
   for (int s = 0; s < 65; ++s) {
     ServiceConfig service = random_service(random, s);

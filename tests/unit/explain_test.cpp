@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint32_t kSlotBase = 64, kSlots = 16, kIfindex = 5;
+constexpr uint32_t kSlotBase = 64, kWebSlots = 16, kIfindex = 5;
 constexpr uint16_t kProdBackend = 11, kCanaryBackend = 12;
 
 Flow flow_of(const std::string& text) { return std::get<Flow>(parse_flow(text)); }
@@ -30,7 +30,7 @@ class ExplainTest : public testing::Test {
     std::strcpy(info.name, "web");
     info.port_protocol_family = __builtin_bswap16(443) | 6u << 16 | 4u << 24;
     info.vip.low = 0x0a7100cb;
-    info.slots = kSlots;
+    info.slots = kWebSlots;
     info.slot_base = kSlotBase;
     info.pools = 2;
     std::strcpy(info.pool[0].name, "prod");
@@ -38,7 +38,7 @@ class ExplainTest : public testing::Test {
     std::strcpy(info.pool[1].name, "canary");
     info.pool[1].share_ppm = 500000;
     info.pool[1].slots = 8;
-    for (uint32_t slot = 0; slot < kSlots; slot++)
+    for (uint32_t slot = 0; slot < kWebSlots; slot++)
       tables_.view()->slots[kSlotBase + slot] =
           slot_settled(slot < 8 ? kProdBackend : kCanaryBackend);
     add_backend(kProdBackend, 0, 1);
@@ -54,7 +54,7 @@ class ExplainTest : public testing::Test {
     entry.hash_key[0] = 0x0706050403020100;
     entry.hash_key[1] = 0x0f0e0d0c0b0a0908;
     entry.slot_base = kSlotBase;
-    entry.slot_mask = kSlots - 1;
+    entry.slot_mask = kWebSlots - 1;
     entry.service = service;
     entry.source_bits = source_bits;
   }
@@ -78,7 +78,7 @@ class ExplainTest : public testing::Test {
     backend.next_hop.part = {{2, 0, 0, 0, 0, last_byte}, BACKEND_READY, FORWARD_IPIP};
   }
 
-  json explain(const std::string& flow, NextHops next_hops = NextHops::from_tables) {
+  json explain(const std::string& flow, NextHopSource next_hops = NextHopSource::from_tables) {
     return explain_json(*tables_.view(), flow_of(flow), next_hops);
   }
 
@@ -125,7 +125,7 @@ TEST_F(ExplainTest, HashesSourcePrefixesAlone) {
 TEST_F(ExplainTest, AnUnresolvedBackendIsAVerdict) {
   tables_.view()->backends[kCanaryBackend].next_hop.part.state = BACKEND_UNRESOLVED;
   EXPECT_EQ(explain(kWeb)["verdict"]["name"], "unresolved");
-  const json assumed = explain(kWeb, NextHops::unknown);
+  const json assumed = explain(kWeb, NextHopSource::unknown);
   EXPECT_EQ(assumed["verdict"]["name"], "forwarded_ipip");
   EXPECT_EQ(assumed["verdict"]["assumed"], true);
   EXPECT_NE(explain_text(assumed).find("next hop   not known without a daemon"), std::string::npos);
@@ -137,7 +137,7 @@ TEST_F(ExplainTest, ASlotOfNobodyHasNoBackend) {
   EXPECT_EQ(answer["verdict"]["name"], "no_backend");
   EXPECT_TRUE(answer["backend"].is_null());
   EXPECT_NE(explain_text(answer).find("backend    none"), std::string::npos);
-  EXPECT_EQ(explain(kWeb, NextHops::unknown)["verdict"]["name"], "no_backend");
+  EXPECT_EQ(explain(kWeb, NextHopSource::unknown)["verdict"]["name"], "no_backend");
 }
 
 TEST_F(ExplainTest, ABackendBehindAnotherInterfaceIsAVerdict) {

@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-Flow flow_of(const std::string& text) {
+Flow read_flow(const std::string& text) {
   const auto parsed = parse_flow(text);
   if (const auto* error = std::get_if<std::string>(&parsed)) {
     ADD_FAILURE() << *error;
@@ -27,7 +27,7 @@ std::string error_of(const std::string& text) {
 }
 
 TEST(FlowText, ReadsAddressesPortsAndProtocol) {
-  const Flow flow = flow_of("198.51.100.7:40000 > 203.0.113.10:443/tcp");
+  const Flow flow = read_flow("198.51.100.7:40000 > 203.0.113.10:443/tcp");
   EXPECT_EQ(flow.source.text(), "198.51.100.7");
   EXPECT_EQ(flow.source_port, 40000);
   EXPECT_EQ(flow.destination.text(), "203.0.113.10");
@@ -36,7 +36,7 @@ TEST(FlowText, ReadsAddressesPortsAndProtocol) {
 }
 
 TEST(FlowText, ReadsIpv6InBrackets) {
-  const Flow flow = flow_of("[2001:db8::7]:1>[2001:db8::10]:65535/udp");
+  const Flow flow = read_flow("[2001:db8::7]:1>[2001:db8::10]:65535/udp");
   EXPECT_EQ(flow.source.text(), "2001:db8::7");
   EXPECT_EQ(flow.destination_port, 65535);
   EXPECT_EQ(flow.protocol, 17);
@@ -60,9 +60,9 @@ TEST(FlowText, SaysWhatIsWrong) {
 }
 
 TEST(FlowText, BuildsTheShortestFrames) {
-  EXPECT_EQ(first_frame(flow_of("1.2.3.4:5 > 1.2.3.5:6/tcp")).size(), 14u + 20 + 20);
-  EXPECT_EQ(first_frame(flow_of("1.2.3.4:5 > 1.2.3.5:6/udp")).size(), 14u + 20 + 8);
-  EXPECT_EQ(first_frame(flow_of("[::2]:5 > [::3]:6/tcp")).size(), 14u + 40 + 20);
+  EXPECT_EQ(first_frame(read_flow("1.2.3.4:5 > 1.2.3.5:6/tcp")).size(), 14u + 20 + 20);
+  EXPECT_EQ(first_frame(read_flow("1.2.3.4:5 > 1.2.3.5:6/udp")).size(), 14u + 20 + 8);
+  EXPECT_EQ(first_frame(read_flow("[::2]:5 > [::3]:6/tcp")).size(), 14u + 40 + 20);
 }
 
 TEST(TableText, AlignsColumnsAndLeavesNoSpaceAtTheEnd) {

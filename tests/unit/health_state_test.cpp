@@ -10,7 +10,7 @@
 namespace belka {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kSecondNs = 1'000'000'000;
 
 // The changes that a sequence of checks makes, `.` for a passed one: `d` and `u` where it goes down
 // and up, a space where nothing changes.
@@ -50,14 +50,14 @@ TEST(HealthState, CountsWhatIsInARow) {
 }
 
 TEST(HealthSchedule, ChecksKeepTheirPlace) {
-  EXPECT_EQ(next_check_ns(10 * kSecond, 2'000, 10 * kSecond + 5), 12 * kSecond);
+  EXPECT_EQ(next_check_ns(10 * kSecondNs, 2'000, 10 * kSecondNs + 5), 12 * kSecondNs);
   // One that takes as long as it may (timeout = every) does not lose its next turn.
-  EXPECT_EQ(next_check_ns(10 * kSecond, 2'000, 12 * kSecond + 5), 12 * kSecond);
+  EXPECT_EQ(next_check_ns(10 * kSecondNs, 2'000, 12 * kSecondNs + 5), 12 * kSecondNs);
 }
 
 TEST(HealthSchedule, WhatWasMissedIsLeftOut) {
-  EXPECT_EQ(next_check_ns(10 * kSecond, 2'000, 14 * kSecond), 16 * kSecond);
-  EXPECT_EQ(next_check_ns(10 * kSecond, 2'000, 31 * kSecond), 32 * kSecond);
+  EXPECT_EQ(next_check_ns(10 * kSecondNs, 2'000, 14 * kSecondNs), 16 * kSecondNs);
+  EXPECT_EQ(next_check_ns(10 * kSecondNs, 2'000, 31 * kSecondNs), 32 * kSecondNs);
 }
 
 // Any tenth of the period begins a tenth of the checks, to within one in a hundred of all.
@@ -67,10 +67,10 @@ TEST(HealthSchedule, TargetsAreSpreadEvenlyOverThePeriod) {
     for (const uint32_t step : {1u, 2u, 3u, 16u, 1'000u}) {
       std::vector<uint32_t> begun(10);
       for (uint32_t i = 0; i < kTargets; ++i) {
-        const uint64_t at = first_check_ns(first + i * step, 2'000, kSecond);
-        ASSERT_GE(at, kSecond);
-        ASSERT_LT(at, 3 * kSecond);
-        ++begun[(at - kSecond) / (kSecond / 5)];
+        const uint64_t at = first_check_ns(first + i * step, 2'000, kSecondNs);
+        ASSERT_GE(at, kSecondNs);
+        ASSERT_LT(at, 3 * kSecondNs);
+        ++begun[(at - kSecondNs) / (kSecondNs / 5)];
       }
       const auto [least, most] = std::minmax_element(begun.begin(), begun.end());
       EXPECT_GE(*least, kTargets / 10 - kTargets / 100) << first << " " << step;

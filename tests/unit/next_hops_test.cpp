@@ -12,7 +12,7 @@ namespace {
 constexpr Mac kOwn{2, 0, 0, 0, 0, 1};
 constexpr Mac kPeer{2, 0, 0, 0, 0, 2};
 
-Address address(std::string_view text) { return Address::parse(text).value(); }
+Address parsed(std::string_view text) { return Address::parse(text).value(); }
 
 class NextHopsTest : public testing::Test {
  protected:
@@ -20,7 +20,7 @@ class NextHopsTest : public testing::Test {
     hops_.set_attached({7});
     hops_.set_link({.ifindex = 7, .name = "eth0", .mac = kOwn, .mtu = 1500, .up = true}, false);
     hops_.set_link({.ifindex = 8, .name = "eth1", .mac = kOwn, .mtu = 1500, .up = true}, false);
-    on_link_ = {.type = RTN_UNICAST, .ifindex = 7, .source = address("10.0.0.2")};
+    on_link_ = {.type = RTN_UNICAST, .ifindex = 7, .source = parsed("10.0.0.2")};
   }
   std::string why(const RouteAnswer& answer, ForwardMode mode = ForwardMode::ipip) {
     const Resolution found = hops_.resolve(backend_, mode, answer);
@@ -30,7 +30,7 @@ class NextHopsTest : public testing::Test {
 
   NextHops hops_;
   RouteAnswer on_link_;
-  const Address backend_ = address("10.0.0.9");
+  const Address backend_ = parsed("10.0.0.9");
 };
 
 TEST_F(NextHopsTest, EveryReasonHasItsClause) {
@@ -43,7 +43,7 @@ TEST_F(NextHopsTest, EveryReasonHasItsClause) {
   answer.source = {};
   EXPECT_EQ(why(answer), "eth0 has no IPv4 address to send to 10.0.0.9 from");
   answer = on_link_;
-  answer.gateway = address("10.0.0.254");
+  answer.gateway = parsed("10.0.0.254");
   EXPECT_EQ(why(answer, ForwardMode::l2),
             "10.0.0.9 is behind the gateway 10.0.0.254, and l2 reaches only what is on the link");
   EXPECT_EQ(why(answer), "10.0.0.254 has not answered on eth0 yet");
@@ -87,7 +87,7 @@ TEST_F(NextHopsTest, ARouteHasTheLesserMtuAndBothMacs) {
   EXPECT_EQ(route.next_hop_mac, kPeer);
   EXPECT_EQ(route.source_mac, kOwn);
   EXPECT_EQ(route.ifindex, 7u);
-  EXPECT_EQ(route.outer_source, address("10.0.0.2"));
+  EXPECT_EQ(route.outer_source, parsed("10.0.0.2"));
   on_link_.mtu = 9000;
   EXPECT_EQ(std::get<Route>(hops_.resolve(backend_, ForwardMode::ipip, on_link_)).mtu, 1500);
 }

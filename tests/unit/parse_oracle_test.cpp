@@ -98,19 +98,19 @@ std::string difference(const OracleRow& row, const Bytes& frame, enum verdict ve
   compare("source", canonical(flow.source), address_text(packet, 0));
   compare("destination", canonical(flow.destination), address_text(packet, 1));
   if (is_bad_source(row)) {
-    compare("verdict", verdict_name(VERDICT_bad_source), verdict_name(verdict));
+    compare("verdict", name_of_verdict(VERDICT_bad_source), name_of_verdict(verdict));
     return text;
   }
   if (row.version == 6 && row.extension_headers > EXTENSION_HEADERS_MAX) {
-    compare("verdict", verdict_name(VERDICT_too_many_headers), verdict_name(verdict));
+    compare("verdict", name_of_verdict(VERDICT_too_many_headers), name_of_verdict(verdict));
     return text;
   }
   if (row.version == 6) compare("headers", row.extension_headers, +packet.extension_headers);
   if (row.l4 == "frag" || row.fragment == "nf") {
-    compare("verdict", verdict_name(VERDICT_fragment), verdict_name(verdict));
+    compare("verdict", name_of_verdict(VERDICT_fragment), name_of_verdict(verdict));
     return text;
   }
-  compare("verdict", verdict_name(VERDICT_none), verdict_name(verdict));
+  compare("verdict", name_of_verdict(VERDICT_none), name_of_verdict(verdict));
   compare("first fragment", row.fragment == "ff", packet.first_fragment == 1);
   const bool quoted = is_quoted_flow(row);
   const std::string& l4 = quoted ? row.quoted_l4 : row.l4;
@@ -182,11 +182,11 @@ std::string fault(const std::string& name, const OracleRow& row, const Bytes& fr
   if (name == "held" || name == "other link type") return difference(row, frame, verdict, packet);
   if (name == "lengths that lie") {
     const bool refused = verdict == VERDICT_truncated || verdict == VERDICT_bad_header;
-    return refused ? "" : verdict_name(verdict);
+    return refused ? "" : name_of_verdict(verdict);
   }
   if (name == "error that quotes no ports") return packet.kind == PACKET_OTHER ? "" : "a flow";
   if (name == "three tags" || name == "PPPoE or MPLS") {
-    return verdict == VERDICT_not_ip ? "" : verdict_name(verdict);
+    return verdict == VERDICT_not_ip ? "" : name_of_verdict(verdict);
   }
   if (name == "cut off" && verdict != VERDICT_truncated && verdict != VERDICT_unreadable &&
       row.version != 0 && row.agree) {

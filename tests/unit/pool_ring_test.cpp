@@ -13,7 +13,7 @@ namespace {
 
 using ring_maker::Random;
 
-constexpr uint32_t kSlots = 65'536;
+constexpr uint32_t kRingSlots = 65'536;
 
 std::vector<uint32_t> counts_of(const std::vector<uint16_t>& ring, size_t backends) {
   std::vector<uint32_t> counts(backends);
@@ -76,12 +76,12 @@ TEST_P(PoolRingOfSize, BalancedAndConsistentWhenABackendGoes) {
   for (int round = 0; round < 3; ++round) {
     const RingKey key = ring_maker::key(random);
     const auto backends = ring_maker::backends(random, 0, GetParam().backends, 1, GetParam().most);
-    const auto ring = build_pool_ring(key, kSlots, backends);
+    const auto ring = build_pool_ring(key, kRingSlots, backends);
     expect_balanced(ring, backends);
     for (int removal = 0; removal < 5; ++removal) {
       const auto removed = static_cast<uint16_t>(random() % backends.size());
       const auto fewer = without(backends, removed);
-      const auto after = build_pool_ring(key, kSlots, fewer);
+      const auto after = build_pool_ring(key, kRingSlots, fewer);
       expect_balanced(after, fewer);
       worst_ppm = std::max(worst_ppm, moved_ppm(ring, after, removed));
     }
@@ -107,8 +107,9 @@ TEST(PoolRing, TheHeaviestMayGoToo) {
     auto backends = ring_maker::backends(random, 0, count, 1, 1);
     backends[0].weight = 10;
     const RingKey key = ring_maker::key(random);
-    const auto before = build_pool_ring(key, kSlots, backends);
-    EXPECT_LE(moved_ppm(before, build_pool_ring(key, kSlots, without(backends, 0)), 0), 15'000u);
+    const auto before = build_pool_ring(key, kRingSlots, backends);
+    EXPECT_LE(moved_ppm(before, build_pool_ring(key, kRingSlots, without(backends, 0)), 0),
+              15'000u);
   }
 }
 
@@ -179,20 +180,20 @@ TEST(PoolRing, VeryUnequalWeightsAreBalanced) {
   Random random(8);
   auto backends = ring_maker::backends(random, 0, 1000, 1, 1);
   backends[500].weight = 1000;
-  expect_balanced(build_pool_ring({1, 2}, kSlots, backends), backends);
+  expect_balanced(build_pool_ring({1, 2}, kRingSlots, backends), backends);
   for (size_t i = 0; i < 500; ++i) backends[i].weight = 1000;
-  expect_balanced(build_pool_ring({1, 2}, kSlots, backends), backends);
+  expect_balanced(build_pool_ring({1, 2}, kRingSlots, backends), backends);
 }
 
 // Two keys agree on a slot by chance alone: of 10 equal backends on a tenth.
 TEST(PoolRing, AnotherKeyIsAnotherRing) {
   Random random(9);
   const auto backends = ring_maker::backends(random, 0, 10, 1, 1);
-  const auto one = build_pool_ring(ring_maker::key(random), kSlots, backends);
-  const auto two = build_pool_ring(ring_maker::key(random), kSlots, backends);
+  const auto one = build_pool_ring(ring_maker::key(random), kRingSlots, backends);
+  const auto two = build_pool_ring(ring_maker::key(random), kRingSlots, backends);
   size_t same = 0;
-  for (size_t slot = 0; slot < kSlots; ++slot) same += one[slot] == two[slot];
-  EXPECT_NEAR(static_cast<double>(same), kSlots * 0.1, 400);  // sigma is 77
+  for (size_t slot = 0; slot < kRingSlots; ++slot) same += one[slot] == two[slot];
+  EXPECT_NEAR(static_cast<double>(same), kRingSlots * 0.1, 400);  // sigma is 77
 }
 
 }  // namespace

@@ -14,6 +14,9 @@
 
 namespace belka {
 
+// Where the configuration says nothing else.
+inline constexpr uint64_t kTickNs = uint64_t{kMaxTickMs} * 1'000'000;
+
 inline Seed test_seed() {
   Seed seed;
   std::iota(seed.bytes.begin(), seed.bytes.end(), uint8_t{1});

@@ -11,8 +11,6 @@
 namespace belka {
 namespace {
 
-constexpr uint64_t kTickNs = uint64_t{kMaxTickMs} * 1'000'000;
-
 // Four in prod, two in the canary, checked.
 ServiceConfig checked(Fallback of_canary = Fallback::prod, Fallback of_prod = Fallback::refuse) {
   ServiceConfig service = web(256);

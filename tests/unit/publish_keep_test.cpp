@@ -13,8 +13,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr uint64_t kTickNs = uint64_t{kMaxTickMs} * 1'000'000;
-
 class PublishKeep : public PublishTest {
  protected:
   void publish(const std::vector<ServiceConfig>& services, Pace pace = Pace::now) {

@@ -94,7 +94,7 @@ void expect_packets_see_whole_services(const Tables& tables, const Scenario& sce
                    has_key(scenario.before, service) && has_key(scenario.after, service));
 }
 
-std::string digest_of(const Config& config) {
+std::string tables_digest_of(const Config& config) {
   Tables tables = Tables::create_private(1, 1);
   Publisher(tables, test_seed()).publish(config);
   return tables_digest(tables);
@@ -149,8 +149,8 @@ class PublishKill : public ::testing::TestWithParam<Scenario> {};
 
 TEST_P(PublishKill, AtEveryStoreThenGoesOnOrBack) {
   const Scenario& scenario = GetParam();
-  const std::string before = digest_of(scenario.before);
-  const std::string after = digest_of(scenario.after);
+  const std::string before = tables_digest_of(scenario.before);
+  const std::string after = tables_digest_of(scenario.after);
   std::mt19937 random(1);
   bool killed = true;
   for (uint64_t store = 0; killed; ++store) {
