@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each call of bpf(2) that belkad makes while it starts fails once: it ends with one sentence and leaves
 # nothing behind, or goes on without what it asked for.
+# beside others: 115
 # timeout: 600
 #
 # shellcheck source=tests/e2e/lib.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A router on the client's way has a narrow link, and tells the servers so: fragmentation-needed and packet-too-big reach the
 # backend that owns the connection, and no other, in both planes, while its slot is settled, opening and looking.
+# beside others: 31
 #
 #   remote ---- router ----+
 #       1,300 bytes        +---- switch ---- splitter

@@ -3,6 +3,7 @@
 # The tick gets another length while slots move: belkad is started again with another file, longer and shorter. Connections
 # that talk, and such as are silent for nearly the idle time, are kept: nobody takes ages in ticks of one length for those of
 # the other.
+# beside others: 58
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/lab.sh

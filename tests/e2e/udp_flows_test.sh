@@ -3,6 +3,7 @@
 # Numbered UDP flows while the split changes again and again, first in the XDP program, then in the data plane: each flow
 # that is never idle for longer than the idle time stays on one backend, as the servers say who got what. They are the same
 # flows all the time, so those that begin in one plane go on in the other.
+# beside others: 45
 # timeout: 1200
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
