@@ -9,6 +9,7 @@ Usage: path_errors.py PREFIX CLIENT ROUTER BACKEND...   then a command a line on
                        fragmentation-needed and packet-too-big, as the kernel writes them; then one with a quote of 8 bytes
                        behind the IP header is sent in the router's name. Every one of them must reach the backend that owns
                        the connection, as it said itself, and no other. At least two are to be in a slot of that STATE.
+                       Slots that were opening are moved once more where a slow machine comes too late for most.
 
 Answers: "done {JSON}" or "bad WHY". Between commands the connections say something every two seconds.
 """
@@ -30,7 +31,8 @@ LONG_BYTES = 20000
 CRAFTED_MTU = 1290  # the router's own link has another
 QUOTED_BYTES = 8
 PATIENCE_S = 20
-VIPS = ["192.0.2.10", "192.0.2.20", "2001:db8:77::10", "2001:db8:77::20"]
+SERVICES = {"192.0.2.10": "four-near", "192.0.2.20": "four-far", "2001:db8:77::10": "six-near", "2001:db8:77::20": "six-far"}
+VIPS = list(SERVICES)
 # What a server learns of a path holds for the client's address: each connection has its own.
 CLIENTS = {4: ipaddress.ip_address("198.51.100.10"), 6: ipaddress.ip_address("2001:db8:c::10")}
 CLIENTS_MOST = 240
@@ -55,6 +57,11 @@ class Inside:
     def __exit__(self, *_):
         libc.setns(self.home, 0)
         os.close(self.home)
+
+
+def belkactl(*words):
+    command = [f"{os.environ['BELKA_BUILD']}/belkactl", f"--socket={os.environ['SOCKET']}", *words]
+    return subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S).stdout
 
 
 def family_of(address):
@@ -165,9 +172,8 @@ class Connection:
         return text.format(self.client, self.port, self.vip, PORT)
 
     def slot_state(self):
-        command = [f"{os.environ['BELKA_BUILD']}/belkactl", f"--socket={os.environ['SOCKET']}", "explain", "-o", "json"]
-        answer = subprocess.run(command + [self.flow()], capture_output=True, check=True, timeout=PATIENCE_S).stdout
-        return json.loads(answer)["slot"].get("state", "settled").split()[0].rstrip(",:")
+        slot = json.loads(belkactl("explain", "-o", "json", self.flow()))["slot"]
+        return slot.get("state", "settled").split()[0].rstrip(",:")
 
     def quote(self):
         """The start of a packet of the backend: IP header and 8 bytes of TCP."""
@@ -210,7 +216,7 @@ class Driver:
         for name in backends:
             listen(prefix + name, name)
             self.capture.begin(prefix + name, name)
-        self.connections = []
+        self.connections, self.share = [], {}
         batch = "".join(f"address add {CLIENTS[family] + i}/{bits} dev eth0\n" for family, bits in ((4, 32), (6, 128))
                         for i in range(CLIENTS_MOST))
         subprocess.run(["ip", "-n", prefix + client, "-batch", "-"], input=batch.encode(), check=True)
@@ -254,6 +260,9 @@ class Driver:
         self.say()  # a server's connection looks for the way anew when it next sends
         for vip in VIPS:
             mine = [each for each in self.connections if each.vip == vip]
+            if state == "opening" and sum(each.slot_state() == state for each in mine) < len(mine) / 2:
+                self.share[vip] = 100 - self.share.get(vip, 80)
+                belkactl("split", SERVICES[vip], f"canary={self.share[vip]}%")
             for connection in mine:
                 states[vip, connection.slot_state()] += 1
                 errors += self.provoke(connection)
