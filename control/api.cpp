@@ -178,7 +178,7 @@ const std::vector<Endpoint>& endpoints() {
       {"GET", "/v1/explain", "/v1/explain?flow=FLOW", explain, {"flow"}},
       {"GET", "/v1/drains", "/v1/drains", [](C& c, const R&) { return c.drains(); }},
       {"POST", "/v1/apply", "/v1/apply", apply, {"file", "pace", "break_connections"}},
-      {"POST", "/v1/plan", "/v1/plan", plan, {"file", "pace", "break_connections"}},
+      {"POST", "/v1/plan", "/v1/plan", plan, {"file", "pace"}},
       {"POST",
        "/v1/services/([^/]+)/split",
        "/v1/services/NAME/split",

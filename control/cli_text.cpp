@@ -69,7 +69,7 @@ std::string interfaces_text(const json& interfaces) {
 std::string service_lines(const json& services) {
   TableText table({{"SERVICE"}, {"VIP"}, {"FORWARD"}, {"SLOTS", Align::right}, {"IN FORCE"}});
   for (const json& service : services) {
-    table.add({text_of(service.at("name")), text_of(service.at("endpoint")),
+    table.add({service_label(service), text_of(service.at("endpoint")),
                text_of(service.at("forward")), text_of(service.at("slots")),
                split_text(service.at("pools"))});
   }
@@ -97,13 +97,17 @@ std::string health_text(const json& answer) {
 
 }  // namespace
 
+std::string service_label(const json& entry, const char* key) {
+  return text_of(entry.at(key)) + (entry.at("removed").get<bool>() ? " (removed)" : "");
+}
+
 std::string services_text(const json& answer) {
   TableText table(
       {{"NAME"}, {"VIP"}, {"HASH"}, {"FORWARD"}, {"SLOTS", Align::right}, {"IN FORCE"}});
   for (const json& service : answer.at("services")) {
-    table.add({text_of(service.at("name")), text_of(service.at("endpoint")),
-               text_of(service.at("hash")), text_of(service.at("forward")),
-               text_of(service.at("slots")), split_text(service.at("pools"))});
+    table.add({service_label(service), text_of(service.at("endpoint")), text_of(service.at("hash")),
+               text_of(service.at("forward")), text_of(service.at("slots")),
+               split_text(service.at("pools"))});
   }
   return table.text();
 }
@@ -119,7 +123,7 @@ std::string pools_text(const json& answer) {
                    {"UP", Align::right},
                    {"FALLBACK"}});
   for (const json& pool : answer.at("pools")) {
-    table.add({text_of(pool.at("service")), text_of(pool.at("name")), wanted_text(pool),
+    table.add({service_label(pool, "service"), text_of(pool.at("name")), wanted_text(pool),
                percent_text(pool.at("in_force").get<double>()), text_of(pool.at("slots")),
                text_of(pool.at("backends")), text_of(pool.at("ready")), text_of(pool.at("up")),
                text_of(pool.at("fallback"))});

@@ -21,11 +21,6 @@ std::string limit(const json& limit_ms) {
   return ms == 0 ? "-" : format_duration(ms);
 }
 
-std::string name_of(const json& service) {
-  const auto name = service.at("name").get<std::string>();
-  return service.at("removed").get<bool>() ? name + " (removed)" : name;
-}
-
 std::string addresses(const json& leaving) {
   std::string text;
   for (const json& address : leaving)
@@ -46,7 +41,7 @@ std::string drains_text(const json& drains) {
                    {"LEAVING"},
                    {"WAITS FOR"}});
   for (const json& service : drains.at("services")) {
-    table.add({name_of(service), number(service.at("held")), number(service.at("opening")),
+    table.add({service_label(service), number(service.at("held")), number(service.at("opening")),
                number(service.at("looking")), number(service.at("connections")),
                seconds(service.at("oldest_s")), limit(service.at("limit_ms")),
                addresses(service.at("leaving")), service.at("waits_for").get<std::string>()});

@@ -52,10 +52,9 @@ std::string service_text(const json& service) {
                count_text(packets.at("count")), share_text(packets.at("share")),
                count_text(bytes.at("count")), share_text(bytes.at("share"))});
   }
-  std::string text =
-      fmt::format("service {}  {}  {} slots, {}\n", service.at("name").get<std::string>(),
-                  service.at("endpoint").get<std::string>(), count_text(service.at("slots")),
-                  since_text(service.at("since")));
+  std::string text = fmt::format("service {}  {}  {} slots, {}\n", service_label(service),
+                                 service.at("endpoint").get<std::string>(),
+                                 count_text(service.at("slots")), since_text(service.at("since")));
   text += table.text();
   if (service.at("dropped").at("packets") != 0) {
     text += fmt::format("dropped for it, and in no share: {} packets, {} bytes\n",

@@ -107,6 +107,7 @@ json service_json(const struct tables& tables, const ServiceView& service, const
   Count dropped = dropped_count(tables, service.number).sum();
   dropped -= before.dropped.sum();
   return {{"name", service.name},
+          {"removed", service.removed},
           {"endpoint", vip_text(service)},
           {"slots", service.slots},
           {"since", std::move(since)},

@@ -33,6 +33,7 @@ json split_json(const ServiceView& service) {
 json service_json(const ServiceView& service) {
   return {{"number", service.number},
           {"name", service.name},
+          {"removed", service.removed},
           {"vip", service.vip.text()},
           {"port", service.port},
           {"protocol", protocol_name(service.protocol)},
@@ -107,6 +108,7 @@ json pools_json(const struct tables& tables) {
         return backend.service == service.number && backend.pool == index && !backend.leaving;
       };
       pool["service"] = service.name;
+      pool["removed"] = service.removed;
       pool["backends"] = std::count_if(backends.begin(), backends.end(), in_pool);
       pool["ready"] = std::count_if(backends.begin(), backends.end(), [&](const BackendView& b) {
         return in_pool(b) && b.state == BACKEND_READY;

@@ -66,6 +66,7 @@ std::optional<ServiceView> view_service(const struct tables& tables, uint16_t nu
                    .mode = info.mode,
                    .slots = std::min<uint32_t>(info.slots, SLOTS),
                    .slot_base = info.slot_base,
+                   .removed = info.draining != 0,
                    .pools = {}};
   for (uint32_t i = 0; i < std::min<uint32_t>(info.pools, POOLS); i++) {
     const struct pool_info& pool = info.pool[i];

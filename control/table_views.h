@@ -35,6 +35,7 @@ struct ServiceView {
   uint8_t mode = 0;         // enum forward_mode
   uint32_t slots = 0;
   uint32_t slot_base = 0;
+  bool removed = false;  // not in the configuration any more, but it keeps connections
   std::vector<PoolView> pools;
 };
 

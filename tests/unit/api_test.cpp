@@ -100,6 +100,8 @@ TEST_F(ApiTest, RefusesWhatAQueryCannotMean) {
                                        "break_connections"));
   EXPECT_THAT(client.get("/v1/status?all=1").errors,
               ElementsAre("found all in the query, allowed is none"));
+  EXPECT_THAT(client.post("/v1/plan?break_connections=1", web_yaml(), kForm).errors,
+              ElementsAre("found break_connections in the query, allowed is file, pace"));
   const std::string disable = "/v1/backends/10.0.1.1/disable";
   EXPECT_THAT(client.post(disable + "?service=", "", kJson).errors,
               ElementsAre(HasSubstr("service: found \"\"")));

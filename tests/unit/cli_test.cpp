@@ -154,6 +154,16 @@ TEST_F(CliWithDaemon, TakesABackendOutAndBackIn) {
   EXPECT_EQ(ctl({"backend", "stop", "10.0.2.1"}).code, kExitUsage);
 }
 
+TEST_F(CliWithDaemon, MarksAServiceThatIsRemovedAndDrains) {
+  ctl({"apply", "-f", write("web.yaml", web_yaml())});
+  const std::string none = std::string("seed_file: ") + kSeedFile + "\nservices: []\n";
+  EXPECT_EQ(ctl({"apply", "-f", write("none.yaml", none)}).code, kExitOk);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"get", "services"}, {"get", "pools"}, {"get", "drains"}, {"status"}, {"stats"}}) {
+    EXPECT_THAT(ctl(words).out, HasSubstr("web (removed)")) << words.back();
+  }
+}
+
 TEST_F(CliWithDaemon, ARefusalShowsEverySentence) {
   ctl({"apply", "-f", write("web.yaml", web_yaml())});
   const Ran split = ctl({"split", "web", "nope=1%", "neither=2%"});
