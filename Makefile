@@ -59,10 +59,10 @@ once = $(eval $1 := $2)$($1)
 CXX_release := g++
 CXX_address := clang++
 CXX_thread := g++
-# By clang, so that the fuzzers share its objects. It finds no type information of the library's own classes: no vptr.
+# By clang, as the fuzzers are. It finds no type information of the library's own classes: no vptr.
 sanitize := -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_release := -O2
-CXXFLAGS_address := -O1 $(sanitize) -fsanitize=fuzzer-no-link
+CXXFLAGS_address := -O1 $(sanitize)
 # It does not see the fences of READ_BARRIER: what they guard does not change in the tests of this variant.
 CXXFLAGS_thread := -O1 -fsanitize=thread -Wno-tsan
 ifeq ($(CXX_$(VARIANT)),)
@@ -99,8 +99,17 @@ DATAPLANE := $(filter-out $(MAINS) dataplane/tables.cpp,$(call sources,dataplane
 SUPPORT := $(call sources,tests/support)
 UNIT := $(call in_groups,unit,$(call sources,tests/unit))
 MODEL := $(call in_groups,model,$(call sources,tests/model))
-CONTROL_GROUPS := $(call in_groups,control,$(filter control/%,$(CONTROL)))
-PLANES := $(call sources,tests/planes)
+# A belkad of another version has its own of these two (NEXT).
+CONTROL_ALONE := $(wildcard control/maps.cpp control/xdp_program.cpp dataplane/tables.cpp)
+# belkactl's flags have the names of other programs' flags, which take nothing out of its groups.
+CLI := $(filter control/cli%,$(CONTROL))
+# What the fuzzers reach of it has their counters, and is therefore compiled once more for them.
+FUZZED := $(wildcard control/config*.cpp control/split_*.cpp control/address.cpp control/quote.cpp control/shares.cpp \
+  control/health_answer.cpp)
+CONTROL_GROUPS := $(call in_groups,control,$(filter-out $(CONTROL_ALONE) $(CLI),$(CONTROL))) $(call in_groups,control.cli,$(CLI))
+# These give the decision's loads and names other meanings, so they are compiled alone.
+PLANES_ALONE := $(wildcard $(patsubst %,tests/planes/%.cpp,burst_writer pins_interleaved_test stumbling_burst))
+PLANES := $(call in_groups,planes,$(filter-out $(PLANES_ALONE),$(call sources,tests/planes))) $(call objects,$(PLANES_ALONE))
 BENCH := $(call sources,tests/bench)
 # What lcores and the daemon's sweep do at once, and no more: it is built in half a minute.
 THREAD := $(call sources,tests/thread) dataplane/hash_lanes.cpp dataplane/tables.cpp \
@@ -108,13 +117,13 @@ THREAD := $(call sources,tests/thread) dataplane/hash_lanes.cpp dataplane/tables
   $(addprefix tests/support/,bytes.cpp pins_race.cpp pin_table.cpp race_connections.cpp race_daemon.cpp \
   stumble.cpp stumbling_keeper.cpp table_writer.cpp)
 FUZZ := $(wildcard tests/fuzz/*.cpp)
-WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(PLANES) $(BENCH))
+WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(BENCH)) $(PLANES)
 
 BPF := $(patsubst bpf/%.c,$(OUT)/%.o,$(wildcard bpf/belka.bpf.c))
 SKELETON := $(if $(filter-out thread,$(VARIANT)),$(BPF:$(OUT)/%.bpf.o=$(OUT)/gen/%.skel.h))
 TEST_BPF := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c))
 NEXT := $(OUT)/tests/e2e/belkad_next
-E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp)) $(NEXT)
+E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp)) $(if $(filter release,$(VARIANT)),$(NEXT))
 VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
@@ -133,8 +142,13 @@ e2e-tools: $(E2E_TOOLS)
 	@:
 vectors: $(VECTORS)
 	@:
+ifeq ($(VARIANT),address)
 fuzzers: $(FUZZERS)
 	@:
+else
+fuzzers:
+	@$(MAKE) VARIANT=address fuzzers
+endif
 
 help:
 	$(info $(HELP))@:
@@ -190,7 +204,7 @@ e2e:
 
 fuzz:
 	@$(MAKE) VARIANT=release all test-bpf
-	@$(MAKE) VARIANT=address fuzzers
+	@$(MAKE) fuzzers
 	@tests/run --fuzz-seconds=$(FUZZ_SECONDS) fuzz
 
 soak:
@@ -224,7 +238,8 @@ mkdir = @mkdir -p $(@D)
 quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
 # The sanitizers watch what is tested; tests compile in half the time without -O1. Fuzzers contain what they test.
 TEST_FLAGS_address := -O0
-flags_of = $(CXXFLAGS) $(if $(filter $(OUT)/tests/% $(OUT)/groups/unit.%,$(filter-out $(OUT)/tests/fuzz/%,$1)),$(TEST_FLAGS_$(VARIANT))) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
+COUNTED := $(if $(filter address,$(VARIANT)),$(OUT)/tests/fuzz/% $(OUT)/tests/support/% $(OUT)/groups/fuzzed.%)
+flags_of = $(CXXFLAGS) $(if $(filter $(COUNTED),$1),-fsanitize=fuzzer-no-link) $(if $(filter $(OUT)/tests/% $(OUT)/groups/unit.% $(OUT)/groups/planes.%,$(filter-out $(OUT)/tests/fuzz/%,$1)),$(TEST_FLAGS_$(VARIANT))) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
 
 $(OUT)/%.o: %.cpp Makefile | $(SKELETON)
 	$(mkdir)
@@ -236,10 +251,9 @@ $(OUT)/groups/%.cpp: FORCE
 	$(mkdir)
 	@printf '#include "%s"\n' $(sources_of_$*) | cmp -s - $@ || printf '#include "%s"\n' $(sources_of_$*) > $@
 
-# A parameter may have the name of another source's function.
 $(OUT)/groups/%.o: $(OUT)/groups/%.cpp Makefile | $(SKELETON)
 	$(call say,C++,$<)
-	$(Q)$(COMPILER) $(call flags_of,$@) -Wno-shadow -MMD -MP -c $< -o $@
+	$(Q)$(COMPILER) $(call flags_of,$@) -MMD -MP -c $< -o $@
 
 $(OUT)/%.bpf.o: bpf/%.bpf.c Makefile
 	$(mkdir)
@@ -262,9 +276,8 @@ $(BUILD)/vectors/%.json: tests/vectors/%.yaml $(wildcard tests/vectors/*.py)
 	$(Q)/usr/bin/python3 tests/vectors/compile.py $< $@
 
 # Linking.
-LIBCONTROL_release = $(call objects,$(CONTROL))
-LIBCONTROL_address = $(CONTROL_GROUPS) $(call objects,$(filter-out control/%,$(CONTROL)))
-$(OUT)/libcontrol.a: $(LIBCONTROL_$(VARIANT))
+$(OUT)/libcontrol.a: $(CONTROL_GROUPS) $(call objects,$(CONTROL_ALONE))
+$(OUT)/libfuzzed.a: $(call in_groups,fuzzed,$(FUZZED)) $(OUT)/dataplane/tables.o
 $(OUT)/libdataplane.a: $(call objects,$(DATAPLANE))
 $(OUT)/libsupport.a: $(call objects,$(SUPPORT))
 $(OUT)/%.a:
@@ -290,7 +303,7 @@ $(OUT)/model_tests: $(MODEL) $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lgtest_main -lgtest $(LIBS) -o $@
 
-$(OUT)/plane_tests: $(call objects,$(PLANES)) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
+$(OUT)/plane_tests: $(PLANES) $(OUT)/libsupport.a $(OUT)/libdataplane.a $(OUT)/libcontrol.a
 	$(link)
 	$(link_it) -lgtest_main -lgmock -lgtest $(LIBS) $(DPDK_LIBS) -o $@
 
@@ -325,16 +338,17 @@ $(NEXT): $(OUT)/control/belkad.o $(OUT)/next/maps.o $(OUT)/next/xdp_program.o $(
 
 # Most fuzzers need headers alone.
 WITH_CONTROL := $(if $(FUZZ),$(shell grep -lE '"(control|tests/support)/' $(FUZZ) 2>/dev/null))
-$(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(WITH_CONTROL)): $(OUT)/libsupport.a $(OUT)/libcontrol.a
+$(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(WITH_CONTROL)): $(OUT)/libsupport.a $(OUT)/libfuzzed.a
 $(FUZZERS): $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o
 	$(mkdir)
 	$(link)
 	$(link_it) -fsanitize=fuzzer $(LIBS) -o $@
 
 # clang-tidy: a stamp per group of sources, newer than their objects, so that only what changed is looked at again. The
-# first source is the one that it is told of, as it finds .clang-tidy by that; the others are included before it.
+# first source is the one that it is told of, as it finds .clang-tidy by that; the others are included before it. What it
+# and the compiler would say of the first alone, of declarations without use, scripts/lint says of all.
 # <pcap/bpf.h> and <linux/bpf.h> do not go together.
-TIDY_ALONE := $(wildcard $(MAINS) dataplane/tables.cpp dataplane/capture_plan.cpp)
+TIDY_ALONE := $(wildcard $(MAINS) $(CONTROL_ALONE) dataplane/capture_plan.cpp)
 TIDY_GROUPS := $(CONTROL_GROUPS) $(call in_groups,dataplane,$(filter-out $(TIDY_ALONE),$(DATAPLANE)))
 TIDY := $(TIDY_GROUPS:$(OUT)/groups/%.o=$(OUT)/tidy/%.ok) \
   $(patsubst %,$(OUT)/tidy/%.ok,$(TIDY_ALONE) $(if $(BPF),bpf/belka.bpf.c))
@@ -342,10 +356,10 @@ tidy: $(TIDY)
 	@:
 run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $1 $< --
 .SECONDEXPANSION:
-$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(call objects,$$(sources_of_$$*)) .clang-tidy $(wildcard bpf/.clang-tidy)
+$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(if $$(filter control.%,$$*),$(OUT)/groups/$$*.o,$$(call objects,$$(sources_of_$$*))) .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$(OUT)/groups/$*.cpp)
-	$(call run_tidy,--checks=-bugprone-suspicious-include) $(call flags_of,$(OUT)/$(<:.cpp=.o)) -Wno-shadow $(patsubst %,-include %,$(filter-out $<,$(sources_of_$*))) $(quietly)
+	$(call run_tidy,--checks=-bugprone-suspicious-include) $(call flags_of,$(OUT)/$(<:.cpp=.o)) $(patsubst %,-include %,$(filter-out $<,$(sources_of_$*))) $(quietly)
 	@touch $@
 
 $(OUT)/tidy/%.cpp.ok: %.cpp $(OUT)/%.o .clang-tidy $(wildcard bpf/.clang-tidy)

@@ -83,9 +83,10 @@ std::optional<ChangeRequest> change_request(const Request& request) {
 }
 
 Answer refuse_change() {
-  return refusal(
-      Fault::invalid,
-      "found another query, allowed are pace=gentle or pace=hard and break_connections=1");
+  return refusal(Fault::invalid,
+                 "found another pace, or break_connections other than 1; allowed are pace=gentle "
+                 "or pace=hard, and "
+                 "for apply and split break_connections=1");
 }
 
 Answer apply(Controller& controller, const Request& request) {

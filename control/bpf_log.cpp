@@ -13,7 +13,7 @@ namespace belka {
 namespace {
 
 constexpr size_t kKeptBytes = 4u << 10;  // the end of it says what was wrong
-thread_local std::string kept;
+thread_local std::string kept_messages;
 
 __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const char* format,
                                                va_list arguments) {
@@ -26,8 +26,8 @@ __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const c
   std::string text(static_cast<size_t>(bytes) + 1, '\0');
   std::vsnprintf(text.data(), text.size(), format, arguments);
   text.pop_back();
-  kept += text;
-  if (kept.size() > kKeptBytes) kept.erase(0, kept.size() - kKeptBytes);
+  kept_messages += text;
+  if (kept_messages.size() > kKeptBytes) kept_messages.erase(0, kept_messages.size() - kKeptBytes);
   return bytes;
 }
 
@@ -36,12 +36,12 @@ __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const c
 void keep_bpf_messages() { libbpf_set_print(keep); }
 
 void log_bpf_messages() {
-  std::istringstream lines(kept);
+  std::istringstream lines(kept_messages);
   std::string line;
   while (std::getline(lines, line)) log_error(line);
-  kept.clear();
+  kept_messages.clear();
 }
 
-void drop_bpf_messages() { kept.clear(); }
+void drop_bpf_messages() { kept_messages.clear(); }
 
 }  // namespace belka

@@ -97,8 +97,8 @@ std::string health_text(const json& answer) {
 
 }  // namespace
 
-std::string service_label(const json& entry, const char* key) {
-  return text_of(entry.at(key)) + (entry.at("removed").get<bool>() ? " (removed)" : "");
+std::string service_label(const json& entry, const char* name, const char* removed) {
+  return text_of(entry.at(name)) + (entry.value(removed, false) ? " (removed)" : "");
 }
 
 std::string services_text(const json& answer) {
@@ -123,10 +123,10 @@ std::string pools_text(const json& answer) {
                    {"UP", Align::right},
                    {"FALLBACK"}});
   for (const json& pool : answer.at("pools")) {
-    table.add({service_label(pool, "service"), text_of(pool.at("name")), wanted_text(pool),
-               percent_text(pool.at("in_force").get<double>()), text_of(pool.at("slots")),
-               text_of(pool.at("backends")), text_of(pool.at("ready")), text_of(pool.at("up")),
-               text_of(pool.at("fallback"))});
+    table.add({service_label(pool, "service", "service_removed"), text_of(pool.at("name")),
+               wanted_text(pool), percent_text(pool.at("in_force").get<double>()),
+               text_of(pool.at("slots")), text_of(pool.at("backends")), text_of(pool.at("ready")),
+               text_of(pool.at("up")), text_of(pool.at("fallback"))});
   }
   return table.text();
 }
@@ -147,7 +147,7 @@ std::string backends_text(const json& answer) {
                    {"SYNS", Align::right}});
   for (const json& backend : answer.at("backends")) {
     const json& total = backend.at("total");
-    table.add({text_of(backend.at("service")), text_of(backend.at("pool")),
+    table.add({service_label(backend, "service", "service_removed"), text_of(backend.at("pool")),
                text_of(backend.at("address")), text_of(backend.at("number")),
                text_of(backend.at("weight")), text_of(backend.at("slots")),
                text_of(backend.at("state")), text_of(backend.at("standing")),

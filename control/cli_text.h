@@ -17,7 +17,9 @@ std::string stats_text(const nlohmann::json& answer);
 std::string explain_text(const nlohmann::json& answer);
 std::string drains_text(const nlohmann::json& drains);  // cli_text_drains.cpp
 
-// What they call a service: its `name` for `key`, marked where it is `removed` and only drains.
-std::string service_label(const nlohmann::json& entry, const char* key = "name");
+// What they call the service of an entry: its `name`, marked where it is `removed` and only drains
+// (which a daemon before this version does not say).
+std::string service_label(const nlohmann::json& entry, const char* name = "name",
+                          const char* removed = "removed");
 
 }  // namespace belka

@@ -4,14 +4,6 @@
 #include "control/multiply_high.h"
 
 namespace belka {
-namespace {
-
-// 2^64 divided by the golden ratio: its multiples by consecutive numbers, cut to 64 bits, are as
-// even as any (Knuth, "The Art of Computer Programming", volume 3, section 6.4).
-constexpr uint64_t kWeyl = 0x9e3779b97f4a7c15;
-
-}  // namespace
-
 bool HealthState::note(bool passed, const HealthConfig& config) {
   failed_in_row = passed ? 0 : failed_in_row + 1;
   passed_in_row = passed ? passed_in_row + 1 : 0;
@@ -28,7 +20,7 @@ uint64_t next_check_ns(uint64_t planned_ns, uint32_t every_ms, uint64_t now_ns) 
 }
 
 uint64_t first_check_ns(uint32_t id, uint32_t every_ms, uint64_t now_ns) {
-  return now_ns + multiply_high(id * kWeyl, every_ms * kNsPerMs);
+  return now_ns + multiply_high(id * kGoldenRatio, every_ms * kNsPerMs);
 }
 
 }  // namespace belka

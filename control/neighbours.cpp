@@ -202,7 +202,7 @@ void Neighbours::read_events() {
       .route = [this] { routes_changed(); },
   });
   if (whole) return;
-  log_warn(fmt::format("the kernel told more changes than could be read: asking for all anew"));
+  log_warn("the kernel told more changes than could be read: asking for all anew");
   discard_events();
   reload();
 }

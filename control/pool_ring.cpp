@@ -13,8 +13,6 @@
 namespace belka {
 namespace {
 
-constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-
 uint64_t mix(uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -110,7 +108,7 @@ bool bid(Bidder& bidder, uint64_t q, Slots& slots) {
   now.credit += now.weight;
   while (now.credit >= q && now.missing > 0) {
     now.credit -= q;
-    now.state += kGolden;
+    now.state += kGoldenRatio;
     now.missing -= static_cast<uint32_t>(slots.draw(mix(now.state), now.backend));
   }
   bidder = now;

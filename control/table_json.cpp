@@ -48,13 +48,14 @@ json service_json(const ServiceView& service) {
 // The names of a backend's service and pool; empty where its service is gone.
 struct BackendNames {
   std::string service, pool;
+  bool service_removed = false;
 };
 
 BackendNames names_of(const struct tables& tables, const BackendView& backend) {
   const auto service = view_service(tables, backend.service);
   if (!service) return {};
   const bool known = !backend.leaving && backend.pool < service->pools.size();
-  return {service->name, known ? service->pools[backend.pool].name : ""};
+  return {service->name, known ? service->pools[backend.pool].name : "", service->removed};
 }
 
 json count_json(const PlaneCount& count) {
@@ -70,6 +71,7 @@ json backend_json(const struct tables& tables, const BackendView& backend) {
   const BackendNames names = names_of(tables, backend);
   json entry = {{"number", backend.number},
                 {"service", names.service},
+                {"service_removed", names.service_removed},
                 {"pool", names.pool},
                 {"address", backend.address.text()},
                 {"weight", backend.weight},
@@ -108,7 +110,7 @@ json pools_json(const struct tables& tables) {
         return backend.service == service.number && backend.pool == index && !backend.leaving;
       };
       pool["service"] = service.name;
-      pool["removed"] = service.removed;
+      pool["service_removed"] = service.removed;
       pool["backends"] = std::count_if(backends.begin(), backends.end(), in_pool);
       pool["ready"] = std::count_if(backends.begin(), backends.end(), [&](const BackendView& b) {
         return in_pool(b) && b.state == BACKEND_READY;

@@ -11,11 +11,11 @@
 namespace belka {
 namespace {
 
-char last[256];
+char last_message[256];
 
 __attribute__((format(printf, 1, 0))) int keep(const char* format, va_list arguments) {
-  const int bytes = std::vsnprintf(last, sizeof last, format, arguments);
-  for (char& letter : last) letter = letter == '\n' ? '\0' : letter;
+  const int bytes = std::vsnprintf(last_message, sizeof last_message, format, arguments);
+  for (char& letter : last_message) letter = letter == '\n' ? '\0' : letter;
   return bytes;
 }
 
@@ -36,6 +36,8 @@ void keep_driver_messages() {
   libxdp_set_print(keep_libxdp);
 }
 
-std::string last_driver_message() { return last[0] == '\0' ? "" : fmt::format(" ({})", last); }
+std::string last_driver_message() {
+  return last_message[0] == '\0' ? "" : fmt::format(" ({})", last_message);
+}
 
 }  // namespace belka

@@ -4,12 +4,13 @@
 
 Usage: path_errors.py PREFIX CLIENT ROUTER BACKEND...   then a command a line on standard input, an answer a line:
 
-  connect COUNT        that many connections more to each service
-  check PLANE STATE    each connection: a long answer is fetched, so that the router on the way returns errors with
+  connect COUNT [VIP]  that many connections more to each service, or to that one
+  check PLANE STATE [VIP]
+                       each connection: a long answer is fetched, so that the router on the way returns errors with
                        fragmentation-needed and packet-too-big, as the kernel writes them; then one with a quote of 8 bytes
                        behind the IP header is sent in the router's name. Every one of them must reach the backend that owns
-                       the connection, as it said itself, and no other. At least two are to be in a slot of that STATE.
-                       Slots that were opening are moved once more where a slow machine comes too late for most.
+                       the connection, as it said itself, and no other. At least two are to be in a slot of that STATE,
+                       and the PLANE must have forwarded as many packets as there were errors.
 
 Answers: "done {JSON}" or "bad WHY". Between commands the connections say something every two seconds.
 """
@@ -31,8 +32,7 @@ LONG_BYTES = 20000
 CRAFTED_MTU = 1290  # the router's own link has another
 QUOTED_BYTES = 8
 PATIENCE_S = 20
-SERVICES = {"192.0.2.10": "four-near", "192.0.2.20": "four-far", "2001:db8:77::10": "six-near", "2001:db8:77::20": "six-far"}
-VIPS = list(SERVICES)
+VIPS = ["192.0.2.10", "192.0.2.20", "2001:db8:77::10", "2001:db8:77::20"]
 # What a server learns of a path holds for the client's address: each connection has its own.
 CLIENTS = {4: ipaddress.ip_address("198.51.100.10"), 6: ipaddress.ip_address("2001:db8:c::10")}
 CLIENTS_MOST = 240
@@ -60,8 +60,13 @@ class Inside:
 
 
 def belkactl(*words):
-    command = [f"{os.environ['BELKA_BUILD']}/belkactl", f"--socket={os.environ['SOCKET']}", *words]
-    return subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S).stdout
+    command = [f"{os.environ['BELKA_BUILD']}/belkactl", f"--socket={os.environ['SOCKET']}", "-o", "json", *words]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S).stdout)
+
+
+def forwarded(plane):
+    verdicts = {each["name"]: each["verdicts"] for each in belkactl("stats")["planes"]}[plane]
+    return sum(each["packets"] for each in verdicts if each["name"].startswith("forwarded"))
 
 
 def family_of(address):
@@ -172,8 +177,7 @@ class Connection:
         return text.format(self.client, self.port, self.vip, PORT)
 
     def slot_state(self):
-        slot = json.loads(belkactl("explain", "-o", "json", self.flow()))["slot"]
-        return slot.get("state", "settled").split()[0].rstrip(",:")
+        return belkactl("explain", self.flow())["slot"].get("state", "settled").split()[0].rstrip(",:")
 
     def quote(self):
         """The start of a packet of the backend: IP header and 8 bytes of TCP."""
@@ -216,13 +220,13 @@ class Driver:
         for name in backends:
             listen(prefix + name, name)
             self.capture.begin(prefix + name, name)
-        self.connections, self.share = [], {}
+        self.connections = []
         batch = "".join(f"address add {CLIENTS[family] + i}/{bits} dev eth0\n" for family, bits in ((4, 32), (6, 128))
                         for i in range(CLIENTS_MOST))
         subprocess.run(["ip", "-n", prefix + client, "-batch", "-"], input=batch.encode(), check=True)
 
-    def connect(self, count):
-        for vip in VIPS:
+    def connect(self, count, *vips):
+        for vip in vips or VIPS:
             for _ in range(int(count)):
                 self.connections.append(Connection(self.prefix + self.client, vip, len(self.connections)))
         return {"connections": len(self.connections)}
@@ -254,26 +258,26 @@ class Driver:
                              f"{len(crafted)} with a quote of 8 bytes")
         return len(real)
 
-    def check(self, plane, state):
-        states, errors = collections.Counter(), 0
+    def check(self, plane, state, *vips):
+        states, errors, before = collections.Counter(), 0, forwarded(plane)
         self.forget_paths()
         self.say()  # a server's connection looks for the way anew when it next sends
-        for vip in VIPS:
+        for vip in vips or VIPS:
             mine = [each for each in self.connections if each.vip == vip]
-            if state == "opening" and sum(each.slot_state() == state for each in mine) < len(mine) / 2:
-                self.share[vip] = 100 - self.share.get(vip, 80)
-                belkactl("split", SERVICES[vip], f"canary={self.share[vip]}%")
             for connection in mine:
                 states[vip, connection.slot_state()] += 1
                 errors += self.provoke(connection)
             self.say()
             if states[vip, state] < FEWEST:
                 raise ValueError(f"only {states[vip, state]} connections to {vip} are in a slot that is {state}")
-        owners = collections.Counter(each.owner for each in self.connections)
+        checked = [each for each in self.connections if each.vip in (vips or VIPS)]
+        if forwarded(plane) - before < errors + len(checked):
+            raise ValueError(f"{plane} forwarded {forwarded(plane) - before} packets, of {errors + len(checked)} errors alone")
+        owners = collections.Counter(each.owner for each in checked)
         of_state = collections.Counter()
         for (_, each), count in states.items():
             of_state[each] += count
-        return {"plane": plane, "slots": of_state, "crafted": len(self.connections), "by_the_kernel": errors,
+        return {"plane": plane, "slots": of_state, "crafted": len(checked), "by_the_kernel": errors,
                 "owners": owners}
 
     def say(self):

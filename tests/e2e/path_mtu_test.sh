@@ -16,7 +16,7 @@
 . "$(dirname "$0")/lab.sh"
 
 HERE=$(dirname "$0")
-CONNECTIONS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 10) # to each of four services, and as many after the change
+CONNECTIONS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 20 || echo 10) # to each of four services, and as many after the change
 NARROW_MTU=1300
 ROUTER_V4=10.77.0.3
 ROUTER_V6=fd00:77::3
@@ -41,18 +41,21 @@ make_router() {
   ip -n "$(ns remote)" route add default via 2001:db8:c::1
 }
 
+declare -A VIP=([four-near]=192.0.2.10 [four-far]=192.0.2.20 [six-near]=2001:db8:77::10 [six-far]=2001:db8:77::20)
+
+# write_service NAME FORWARD LAB_ADDRESS
 write_service() {
   cat <<YAML
   - name: $1
-    vip: "$2"
+    vip: "${VIP[$1]}"
     port: 7
     protocol: tcp
     idle: {tcp: 16s}
     slots: 256
-    forward: $3
+    forward: $2
     pools:
-      prod: {backends: ["$($4 1)", "$($4 2)"]}
-      canary: {backends: ["$($4 3)"]}
+      prod: {backends: ["$($3 1)", "$($3 2)"]}
+      canary: {backends: ["$($3 3)"]}
     split: {canary: 0%}
 YAML
 }
@@ -66,14 +69,16 @@ ask() {
   [[ $ANSWER == done* ]] || fail "$*: $ANSWER"
 }
 
+# check_state STATE [SERVICE]
 check_state() {
-  ask check xdp "$1"
-  echo "figure: $1, xdp: ${ANSWER#done }"
+  local vip=${2:+${VIP[$2]}}
+  ask check xdp "$1" ${vip:+"$vip"}
+  echo "figure: $1${2:+, $2}, xdp: ${ANSWER#done }"
   start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"
-  ask check dpdk "$1"
-  echo "figure: $1, dpdk: ${ANSWER#done }"
+  ask check dpdk "$1" ${vip:+"$vip"}
+  echo "figure: $1${2:+, $2}, dpdk: ${ANSWER#done }"
   stop_dataplane TERM
-  pass_on "$1: each error reached its connection's owner, in both planes"
+  pass_on "$1${2:+, $2}: each error reached its connection's owner, in both planes"
 }
 
 slots_of() {
@@ -99,10 +104,10 @@ done
   echo "seed_file: $WORK/seed"
   echo "tick: 2s"
   echo "services:"
-  write_service four-near 192.0.2.10 l2 lab_address_v4
-  write_service four-far 192.0.2.20 ipip lab_address_v4
-  write_service six-near 2001:db8:77::10 l2 lab_address_v6
-  write_service six-far 2001:db8:77::20 ipip lab_address_v6
+  write_service four-near l2 lab_address_v4
+  write_service four-far ipip lab_address_v4
+  write_service six-near l2 lab_address_v6
+  write_service six-far ipip lab_address_v6
 } >"$WORK/belka.yaml"
 start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
 wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
@@ -112,9 +117,12 @@ coproc DRIVER { "$HERE/path_errors.py" "$(ns "")" remote router $BACKENDS 2>"$WO
 PIDS+=("$DRIVER_PID")
 ask connect "$CONNECTIONS"
 check_state settled
-for service in $SERVICES; do belkactl split "$service" canary=80% >/dev/null; done
-ask connect "$CONNECTIONS"
-check_state opening
+# One after the other: a slot opens for 16 s, and a slow machine is not to be too late for the last of them.
+for service in $SERVICES; do
+  belkactl split "$service" canary=80% >/dev/null
+  ask connect "$CONNECTIONS" "${VIP[$service]}"
+  check_state opening "$service"
+done
 wait_for 60 "the slots to be looking" only_looking
 check_state looking
 icmp_forwarded

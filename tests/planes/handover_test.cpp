@@ -13,7 +13,7 @@ namespace belka {
 namespace {
 
 constexpr int kTrustedPackets = 7;  // what README promises
-constexpr int kPackets = 50;
+constexpr int kHandedOver = 50;
 
 uint64_t now_ns() {
   timespec time{};
@@ -56,9 +56,9 @@ class HandoverTest : public testing::Test {
 TEST_F(HandoverTest, AHungDataPlaneTakesNoMoreThanSevenPacketsWithIt) {
   beat(now_ns() - 2 * HEARTBEAT_FRESH_NS);
   int taken = 0;
-  while (taken < kPackets && run() == VERDICT_redirected) taken++;
+  while (taken < kHandedOver && run() == VERDICT_redirected) taken++;
   EXPECT_LE(taken, kTrustedPackets);
-  for (int i = 0; i < kPackets; i++) ASSERT_EQ(run(), VERDICT_forwarded_l2) << i;
+  for (int i = 0; i < kHandedOver; i++) ASSERT_EQ(run(), VERDICT_forwarded_l2) << i;
 }
 
 // What is trusted without the clock is trusted for the time of one kernel's tick (10 ms at most).
@@ -71,7 +71,7 @@ TEST_F(HandoverTest, AfterAPauseTheClockIsAskedAtOnce) {
 
 TEST_F(HandoverTest, TheFirstBeatAfterAHangIsSeenAtOnce) {
   beat(now_ns() - 2 * HEARTBEAT_FRESH_NS);
-  for (int i = 0; i < kPackets; i++) run();
+  for (int i = 0; i < kHandedOver; i++) run();
   ASSERT_EQ(run(), VERDICT_forwarded_l2);
   beat(now_ns() + 1'000'000'000'000);
   EXPECT_EQ(run(), VERDICT_redirected);

@@ -158,8 +158,13 @@ TEST_F(CliWithDaemon, MarksAServiceThatIsRemovedAndDrains) {
   ctl({"apply", "-f", write("web.yaml", web_yaml())});
   const std::string none = std::string("seed_file: ") + kSeedFile + "\nservices: []\n";
   EXPECT_EQ(ctl({"apply", "-f", write("none.yaml", none)}).code, kExitOk);
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"get", "services"}, {"get", "pools"}, {"get", "drains"}, {"status"}, {"stats"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"get", "services"},
+                                             {"get", "pools"},
+                                             {"get", "backends"},
+                                             {"get", "drains"},
+                                             {"status"},
+                                             {"stats"}}) {
     EXPECT_THAT(ctl(words).out, HasSubstr("web (removed)")) << words.back();
   }
 }
