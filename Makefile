@@ -356,7 +356,7 @@ tidy: $(TIDY)
 	@:
 run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $1 $< --
 .SECONDEXPANSION:
-$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(if $$(filter control.%,$$*),$(OUT)/groups/$$*.o,$$(call objects,$$(sources_of_$$*))) .clang-tidy $(wildcard bpf/.clang-tidy)
+$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(if $$(findstring control,$$*),$(OUT)/groups/$$*.o,$$(call objects,$$(sources_of_$$*))) .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$(OUT)/groups/$*.cpp)
 	$(call run_tidy,--checks=-bugprone-suspicious-include) $(call flags_of,$(OUT)/$(<:.cpp=.o)) $(patsubst %,-include %,$(filter-out $<,$(sources_of_$*))) $(quietly)
