@@ -62,26 +62,20 @@ check_upload() {
   cmp -s "$WORK/upload" "$(ls "$WORK"/*/files/"$name")" || fail "$service, $2: the upload came out different"
 }
 
-verdict_count() {
-  belkactl stats -o json | /usr/bin/python3 -c 'import json, sys
-for plane in json.load(sys.stdin)["planes"]:
-    if plane["name"] == sys.argv[1]:
-        print(sum(v["packets"] for v in plane["verdicts"] if v["name"] in sys.argv[2:]))' "$@"
-}
-
-# Which plane forwarded: PLANE rose by the requests' packets, at least four each.
-check_plane() {
-  local plane=$1 before after service
-  before=$(verdict_count "$plane" forwarded_l2 forwarded_ipip)
+# A request is at least four packets.
+check_services() {
+  local plane=$1 service
+  LEAST=$((4 * 4 * REQUESTS * 8 / 10))
   for service in $SERVICES; do
     check_shares "$service" "$plane"
     check_upload "$service" "$plane"
     check_balance 0
   done
-  after=$(verdict_count "$plane" forwarded_l2 forwarded_ipip)
-  [ $((after - before)) -ge $((4 * 4 * REQUESTS * 8 / 10)) ] ||
-    fail "the $plane plane forwarded no more than $((after - before)) packets"
-  pass_on "$plane forwarded $((after - before)) packets; in = sum of verdicts in both planes"
+}
+
+check_plane() {
+  carried_by "$1" check_services "$1"
+  pass_on "$1 forwarded $CARRIED packets; in = sum of verdicts in both planes"
 }
 
 lab prod canary baseline

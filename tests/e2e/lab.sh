@@ -10,6 +10,8 @@
 #   start_dataplane splitter --interface=eth0
 #   start_nginx prod-1                # answers with its name at every VIP
 #   check_balance                     # in = sum of verdicts, by plane
+#   packets_of dpdk forwarded_l2      # what a plane counted
+#   carried_by dpdk ROUND...          # ROUND's packets went through that plane
 #
 # VIPs are of 192.0.2.0/24 and 2001:db8:77::/64. The client reaches them through the splitter; the
 # backends have them on lo and answer the client directly. The splitter's side of the switch carries
@@ -120,6 +122,30 @@ start_dataplane() {
   grep -q 'belka-dataplane: ready' "$WORK/dataplane.log" ||
     fail "the data plane ended: $(tail -n 1 "$WORK/dataplane.log")"
   wait_for 5 "a heartbeat" eval "belkactl status -o json | grep -q '\"heartbeat\": \"fresh\"'"
+}
+
+# packets_of PLANE [VERDICT...]: that it received so far, or that had one of these verdicts
+packets_of() {
+  belkactl stats -o json | /usr/bin/python3 -c 'import json, sys
+plane = next(each for each in json.load(sys.stdin)["planes"] if each["name"] == sys.argv[1])
+print(sum(each["packets"] for each in plane["verdicts"] if each["name"] in sys.argv[2:])
+      if sys.argv[2:] else plane["received"]["packets"])' "$@"
+}
+
+# carried_by PLANE ROUND...: PLANE forwards at least $LEAST packets in a run of ROUND, which sets it; how many is in $CARRIED.
+# Where the machine takes the data plane's core away for longer than a heartbeat stays fresh, the XDP program forwards what
+# comes meanwhile, as it is to: so there are five rounds for one without such a pause.
+carried_by() {
+  local plane=$1 round before
+  shift
+  for round in {1..5}; do
+    before=$(packets_of "$plane" forwarded_l2 forwarded_ipip)
+    "$@"
+    CARRIED=$(($(packets_of "$plane" forwarded_l2 forwarded_ipip) - before))
+    [ "$CARRIED" -lt "$LEAST" ] || return 0
+    echo "round $round: the $plane plane forwarded $CARRIED packets, at least $LEAST are expected"
+  done
+  fail "in $round rounds the $plane plane never forwarded $LEAST packets"
 }
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }

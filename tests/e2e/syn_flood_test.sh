@@ -61,12 +61,6 @@ prepare_flood() {
   SPLITTER_PORT=${splitter_port%%:*}
 }
 
-# received PLANE: packets so far
-received() {
-  belkactl stats -o json | /usr/bin/python3 -c 'import json, sys
-print(next(p["received"]["packets"] for p in json.load(sys.stdin)["planes"] if p["name"] == sys.argv[1]))' "$1"
-}
-
 drains_of() {
   belkactl get drains -o json | /usr/bin/python3 -c 'import json, sys
 drains = json.load(sys.stdin)
@@ -128,7 +122,7 @@ end_held() {
   echo "figure: $1, the long-lived: $(cat "$WORK/held.json")"
 }
 
-flooded_enough() { [ $(($(received "$1") - $2)) -ge "$3" ]; }
+flooded_enough() { [ $(($(packets_of "$1") - $2)) -ge "$3" ]; }
 
 # flood_plane PLANE SERVICE VIP SYNS BURST
 flood_plane() {
@@ -139,7 +133,7 @@ flood_plane() {
   keep_opening "$service"
   refused_before=$REFUSED
   read -r maps resident < <("$HERE/tables_memory.py" "${HOLDERS[@]}")
-  before=$(received "$plane")
+  before=$(packets_of "$plane")
   begin_flood "$burst" "$vip"
   wait_for 30 "the flood to begin" flooded_enough "$plane" "$before" 10000
   background client "$HERE/echo_once.py" "$vip" 7 "$CONNECTIONS" "$CONNECTIONS_A_SECOND" >"$WORK/once.json"
@@ -151,11 +145,11 @@ flood_plane() {
   check_memory "$maps" "$resident" "$plane"
   end_flood
   wait "$LAST_PID" || fail "$plane: not all real connections succeeded: $(cat "$WORK/once.json")"
-  echo "figure: $plane: flooded with $(cat "$WORK/flooded.json"), the plane got $(($(received "$plane") - before))," \
+  echo "figure: $plane: flooded with $(cat "$WORK/flooded.json"), the plane got $(($(packets_of "$plane") - before))," \
     "$((OPENING_SUM * 100 / LOOKS / SLOTS)) % of the slots opening, at most $MOST_PINS pins at a sweep," \
     "$((REFUSED - refused_before)) pins refused"
   echo "figure: $plane: real connections: $(cat "$WORK/once.json")"
-  [ "$tries" -lt "$LOOKS_MOST" ] || fail "$plane: only $(($(received "$plane") - before)) SYNs came in time"
+  [ "$tries" -lt "$LOOKS_MOST" ] || fail "$plane: only $(($(packets_of "$plane") - before)) SYNs came in time"
   [ $((OPENING_SUM * 100 / LOOKS / SLOTS)) -ge 40 ] || fail "$plane: too few slots were opening"
   REFUSED=$((REFUSED - refused_before))
   end_held "$plane"

@@ -49,33 +49,22 @@ ask() {
     in_ns "$client" curl -sS --fail --max-time 10 -H 'Connection: close' --config - | sort | uniq -c
 }
 
+# A request is at least four packets.
 expect_answers() {
   local got
+  LEAST=$((REQUESTS * 4 * 8 / 10))
   got=$(ask "$1" "$2")
   [ "$(tr -s " " <<<"$got")" = " $REQUESTS $3" ] || fail "$1 got from $2: $got; expected $REQUESTS times $3"
 }
 
-# packets_of ADDRESS PLANE: that a plane sent to the backend
-packets_of() {
-  belkactl get backends -o json | /usr/bin/python3 -c 'import json, sys
-for backend in json.load(sys.stdin)["backends"]:
-    if backend["address"] == sys.argv[1]:
-        print(backend["total"][sys.argv[2] + "_packets"])' "$@"
-}
-
-# Both clients ask; both backends' packets must have gone through PLANE, four a request at least.
+# One client after the other asks; its packets must have gone through PLANE.
 check_plane() {
-  local plane=$1 backend before=() after=()
-  for backend in 10.77.0.11 10.88.0.3; do before+=("$(packets_of "$backend" "$plane")"); done
-  expect_answers client "$VIP" first
-  expect_answers client2 192.0.2.30 backend2
+  local plane=$1 by_eth0
+  carried_by "$plane" expect_answers client "$VIP" first
+  by_eth0=$CARRIED
+  carried_by "$plane" expect_answers client2 192.0.2.30 backend2
   check_balance 0
-  for backend in 10.77.0.11 10.88.0.3; do after+=("$(packets_of "$backend" "$plane")"); done
-  for i in 0 1; do
-    [ $((after[i] - before[i])) -ge $((REQUESTS * 4 * 8 / 10)) ] ||
-      fail "the $plane plane sent only $((after[i] - before[i])) packets to backend $i"
-  done
-  pass_on "$plane: $((after[0] - before[0])) packets by eth0, $((after[1] - before[1])) by eth1"
+  pass_on "$plane: $by_eth0 packets by eth0, $CARRIED by eth1"
 }
 
 lab first

@@ -38,12 +38,7 @@ changes() {
   done
 }
 
-# forwarded PLANE: packets so far
-forwarded() {
-  belkactl stats -o json | /usr/bin/python3 -c 'import json, sys
-print(sum(v["packets"] for p in json.load(sys.stdin)["planes"] if p["name"] == sys.argv[1]
-          for v in p["verdicts"] if v["name"] == "forwarded_ipip"))' "$1"
-}
+forwarded() { packets_of "$1" forwarded_ipip; }
 
 # shellcheck disable=SC2086  # words
 lab $BACKENDS
