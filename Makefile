@@ -75,7 +75,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Werror
 INCLUDES = -I. -Ibpf -I$(OUT)/gen
 # Designated initializers leave fields to their defaults on purpose.
 # Line tables are what a backtrace wants; the rest of -g is a third of the compile time.
-CXXFLAGS = -std=c++20 -g1 -pthread $(WARNINGS) -Wno-missing-field-initializers $(CXXFLAGS_$(VARIANT)) $(INCLUDES) $(LIB_CFLAGS)
+CXXFLAGS = -std=c++20 -g1 -pthread $(WARNINGS) -Wno-missing-field-initializers $(CXXFLAGS_$(VARIANT)) \
+  $(INCLUDES) $(LIB_CFLAGS)
 LDFLAGS = -pthread $(filter -fsanitize=%,$(CXXFLAGS_$(VARIANT))) -Wl,--as-needed
 LIB_PACKAGES := spdlog fmt cpp-httplib
 LIB_CFLAGS = $(call once,LIB_CFLAGS,$(call pkg,--cflags,$(LIB_PACKAGES)))
@@ -106,10 +107,12 @@ CLI := $(filter control/cli%,$(CONTROL))
 # What the fuzzers reach of it has their counters, and is therefore compiled once more for them.
 FUZZED := $(wildcard control/config*.cpp control/split_*.cpp control/address.cpp control/quote.cpp control/shares.cpp \
   control/health_answer.cpp)
-CONTROL_GROUPS := $(call in_groups,control,$(filter-out $(CONTROL_ALONE) $(CLI),$(CONTROL))) $(call in_groups,control.cli,$(CLI))
+CONTROL_GROUPS := $(call in_groups,control,$(filter-out $(CONTROL_ALONE) $(CLI),$(CONTROL))) \
+  $(call in_groups,control.cli,$(CLI))
 # These give the decision's loads and names other meanings, so they are compiled alone.
 PLANES_ALONE := $(wildcard $(patsubst %,tests/planes/%.cpp,burst_writer pins_interleaved_test stumbling_burst))
-PLANES := $(call in_groups,planes,$(filter-out $(PLANES_ALONE),$(call sources,tests/planes))) $(call objects,$(PLANES_ALONE))
+PLANES := $(call in_groups,planes,$(filter-out $(PLANES_ALONE),$(call sources,tests/planes))) \
+  $(call objects,$(PLANES_ALONE))
 BENCH := $(call sources,tests/bench)
 # What lcores and the daemon's sweep do at once, and no more: it is built in half a minute.
 THREAD := $(call sources,tests/thread) dataplane/hash_lanes.cpp dataplane/tables.cpp \
@@ -127,7 +130,8 @@ E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp)) $(if $(filte
 VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
-TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(filter release,$(VARIANT)),$(if $(MODEL),$(OUT)/model_tests)) $(if $(PLANES),$(OUT)/plane_tests)
+TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(PLANES),$(OUT)/plane_tests) \
+  $(if $(filter release,$(VARIANT)),$(if $(MODEL),$(OUT)/model_tests))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(FUZZ))
 
 .PHONY: all test unit model planes e2e demo bench bench-instructions lint format fuzz asan tsan soak clean setup help
@@ -209,7 +213,7 @@ fuzz:
 
 soak:
 	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
-	@$(MAKE) VARIANT=address fuzzers
+	@$(MAKE) fuzzers
 	@$(MAKE) VARIANT=thread $(BUILD)/thread/thread_tests
 	@BELKA_SOAK=1 tests/run --fuzz-seconds=600 unit model planes tsan fuzz e2e
 
@@ -239,7 +243,9 @@ quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
 # The sanitizers watch what is tested; tests compile in half the time without -O1. Fuzzers contain what they test.
 TEST_FLAGS_address := -O0
 COUNTED := $(if $(filter address,$(VARIANT)),$(OUT)/tests/fuzz/% $(OUT)/tests/support/% $(OUT)/groups/fuzzed.%)
-flags_of = $(CXXFLAGS) $(if $(filter $(COUNTED),$1),-fsanitize=fuzzer-no-link) $(if $(filter $(OUT)/tests/% $(OUT)/groups/unit.% $(OUT)/groups/planes.%,$(filter-out $(OUT)/tests/fuzz/%,$1)),$(TEST_FLAGS_$(VARIANT))) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
+is_test = $(filter $(OUT)/tests/% $(OUT)/groups/unit.% $(OUT)/groups/planes.%,$(filter-out $(OUT)/tests/fuzz/%,$1))
+flags_of = $(CXXFLAGS) $(if $(filter $(COUNTED),$1),-fsanitize=fuzzer-no-link) \
+  $(if $(is_test),$(TEST_FLAGS_$(VARIANT))) $(if $(filter $1,$(WITH_DPDK)),$(DPDK_CFLAGS))
 
 $(OUT)/%.o: %.cpp Makefile | $(SKELETON)
 	$(mkdir)
@@ -355,11 +361,15 @@ TIDY := $(TIDY_GROUPS:$(OUT)/groups/%.o=$(OUT)/tidy/%.ok) \
 tidy: $(TIDY)
 	@:
 run_tidy = $(Q)$(call need,clang-tidy) --quiet --warnings-as-errors='*' $1 $< --
+# control/ is compiled in these groups, dataplane/ source by source.
+compiled = $(if $(findstring control,$1),$(OUT)/groups/$1.o,$(call objects,$(sources_of_$1)))
 .SECONDEXPANSION:
-$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(if $$(findstring control,$$*),$(OUT)/groups/$$*.o,$$(call objects,$$(sources_of_$$*))) .clang-tidy $(wildcard bpf/.clang-tidy)
+$(OUT)/tidy/%.ok: $$(firstword $$(sources_of_$$*)) $(OUT)/groups/%.cpp $$(call compiled,$$*) \
+  .clang-tidy $(wildcard bpf/.clang-tidy)
 	$(mkdir)
 	$(call say,TIDY,$(OUT)/groups/$*.cpp)
-	$(call run_tidy,--checks=-bugprone-suspicious-include) $(call flags_of,$(OUT)/$(<:.cpp=.o)) $(patsubst %,-include %,$(filter-out $<,$(sources_of_$*))) $(quietly)
+	$(call run_tidy,--checks=-bugprone-suspicious-include) $(call flags_of,$(OUT)/$(<:.cpp=.o)) \
+	  $(patsubst %,-include %,$(filter-out $<,$(sources_of_$*))) $(quietly)
 	@touch $@
 
 $(OUT)/tidy/%.cpp.ok: %.cpp $(OUT)/%.o .clang-tidy $(wildcard bpf/.clang-tidy)

@@ -85,8 +85,7 @@ std::optional<ChangeRequest> change_request(const Request& request) {
 Answer refuse_change() {
   return refusal(Fault::invalid,
                  "found another pace, or break_connections other than 1; allowed are pace=gentle "
-                 "or pace=hard, and "
-                 "for apply and split break_connections=1");
+                 "or pace=hard, and for apply and split break_connections=1");
 }
 
 Answer apply(Controller& controller, const Request& request) {

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lab.sh"
 
 VIP=192.0.2.20
-REQUESTS=60 # that all of them miss one of two backends happens once in 2^60 runs; of three, the smallest has 30 %
+REQUESTS=60 # so many miss a backend that has a third of the new connections once in 10^10 runs
 
 command -v nginx >/dev/null || skip "no nginx"
 

@@ -61,7 +61,10 @@ class Inside:
 
 def belkactl(*words):
     command = [f"{os.environ['BELKA_BUILD']}/belkactl", f"--socket={os.environ['SOCKET']}", "-o", "json", *words]
-    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S).stdout)
+    answer = subprocess.run(command, capture_output=True, timeout=PATIENCE_S)
+    if answer.returncode != 0:
+        raise ValueError(answer.stderr.decode())
+    return json.loads(answer.stdout)
 
 
 def forwarded(plane):
