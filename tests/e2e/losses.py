@@ -5,7 +5,8 @@
 EVENTS has a line "SECONDS OUTSIDE RING NAME" for each event; what is missing between one and the next is its loss.
 OUTSIDE and RING count what was dropped until then by interfaces that are not the splitter's, and before the
 splitter's full ring. What was dropped outside, or by the receiver's own socket, is told apart and is not the
-event's loss; what the ring dropped is told, and is.
+event's loss; what the ring dropped is told, and is. What is missing from the moment before a kill is the kill's: a
+data plane that the machine had stopped held it, and would have sent it.
 
 Prints a figure for each name: the median and the worst loss, and the outage, which is the longest row of packets
 that were lost, or held for more than 10 ms. Fails where a name's loss is more than it may be, or a packet came
@@ -22,6 +23,8 @@ import sys
 # By name: median and worst. Where no loss is planned, none is allowed; the wide bounds are for a machine that stalls.
 WIDE = 500
 MOMENT_S = 0.1  # an event does its work in it; a sender that is late then sends nothing into the outage
+HELD_S = 0.5  # so long may the machine have stopped a data plane that is killed then
+KILLS = ("data plane killed", "hung one killed")
 END = "end of the stream"
 MOST_LOST = {"data plane killed": (20, WIDE), "data plane hung": (20, WIDE), "data plane goes on": (20, WIDE),
              "hung one killed": (WIDE, WIDE), "one lcore stopped": (WIDE, WIDE)}
@@ -65,20 +68,25 @@ def all_gaps(sent, received):
 def by_event(sent, received, events):
     losses = [Loss() for _ in events]
 
+    def place(when):
+        return max((i for i, event in enumerate(events) if event[0] <= when), default=0)
+
     def at(when):
-        return losses[max((i for i, event in enumerate(events) if event[0] <= when), default=0)]
+        return losses[place(when)]
+
+    def killed_soon(when):
+        return any(event[-1] in KILLS and when < event[0] <= when + HELD_S for event in events)
 
     for count, lost, when in all_gaps(sent, received):
-        loss = at(when)
+        loss = at(when + HELD_S if lost and killed_soon(when) else when)
         loss.lost += lost
         loss.held += count - lost
         loss.outage = max(loss.outage, count)
     for count, when in received["socket_drops"]:
         at(when).socket += count
     for when, late_ms in sent["late"]:
-        place = max((i for i, event in enumerate(events) if event[0] <= when), default=0)
-        if when - events[place][0] < MOMENT_S:
-            losses[place].late_ms = max(losses[place].late_ms, late_ms)
+        if when - events[place(when)][0] < MOMENT_S:
+            at(when).late_ms = max(at(when).late_ms, late_ms)
     for loss, event, following in zip(losses, events, events[1:]):
         loss.outside, loss.ring = following[1] - event[1], following[2] - event[2]
     return losses

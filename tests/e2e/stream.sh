@@ -68,6 +68,7 @@ end_stream() {
   event "end of the stream"
   kill "$SENDER"
   wait "$SENDER"
+  steady # a data plane that the machine has stopped for a while still holds some
   kill "$RECEIVER"
   wait "$RECEIVER"
   kill "$SWITCH_PID"
