@@ -38,7 +38,6 @@ class Preparer {
         kept_(BACKENDS) {
     change_.wanted = wanted;
     change_.pace = terms.pace;
-    change_.keeps_hold_time = !terms.look_anew.empty() && terms.pace == Pace::now;
     change_.after = holdings;
     change_.after.services.clear();
     for (const auto& [name, service] : holdings.services)
@@ -265,13 +264,17 @@ class Preparer {
     return backend == kNoBackend ? 0 : numbers[ring.ring.pool_of_slot[slot]][backend];
   }
 
-  // The slot's next word on its way to `number`. A range that no packet reaches yet has no past.
-  uint32_t next_word(uint32_t word, uint16_t number, bool has_past, bool goes_on) const {
-    if (!has_past) return slot_settled(number);
+  // The slot's next word on its way to `number`.
+  uint32_t next_word(uint32_t slot, uint32_t word, uint16_t number, bool goes_on) {
     // What is only under way already has its own connections.
-    if (terms_.pace == Pace::hard && slot_current(word) != number) return slot_hard(word, number);
-    // What is held stays so: by the last daemon, or while it is only looked at anew.
-    const bool is_held = goes_on && slot_draining(word) == SLOT_HOLD;
+    if (terms_.pace == Pace::hard && slot_current(word) != number) {
+      change_.given_up.push_back(slot);
+      return slot_hard(word, number);
+    }
+    // What is held stays so: by the last daemon, while it is only looked at anew, and where this
+    // change is not about it.
+    const bool is_held = slot_draining(word) == SLOT_HOLD &&
+                         (goes_on || (terms_.held_for && terms_.held_for(slot) == number));
     return terms_.pace == Pace::gentle || is_held ? slot_hold(word, number)
                                                   : slot_towards(word, number);
   }
@@ -289,11 +292,14 @@ class Preparer {
     for (uint32_t slot = 0; slot < range.slots; ++slot) {
       const uint16_t number = answer(ring, numbers, slot);
       ++slots_of[number];
-      const uint32_t word = tables_.slots[range.base + slot];
+      const uint32_t index = range.base + slot;
+      const uint32_t word = tables_.slots[index];
+      // A range that no packet reaches yet has no past.
       const uint32_t next =
-          next_word(standing.without_down(word, number), number, has_past, goes_on);
-      if (word != next) change_.slots.push_back({range.base + slot, next});
-      if (slot_draining(next) == SLOT_HOLD) holds.push_back({range.base + slot, number});
+          has_past ? next_word(index, standing.without_down(word, number), number, goes_on)
+                   : slot_settled(number);
+      if (word != next) change_.slots.push_back({index, next});
+      if (slot_draining(next) == SLOT_HOLD) holds.push_back({index, number});
     }
     if (!holds.empty()) change_.holds.emplace(after.number, std::move(holds));
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -50,15 +51,17 @@ enum class Pace : uint8_t {
 struct ChangeTerms {
   uint64_t now_ns = 0;
   Pace pace = Pace::now;
-  // Whether any slot or pin still names a backend that is leaving; whether any slot of a range is
-  // on its way. Not set: nothing is.
+  // Whether any slot or pin still names a backend that is leaving; whether any slot of a range
+  // names a backend, or did and is still on its way. Not set: nothing does.
   std::function<bool(uint16_t backend)> in_use;
-  std::function<bool(const SlotRange& range)> moves;
+  std::function<bool(const SlotRange& range)> serves;
   // Whether a backend went down so recently that it must not come back yet. Not set: none has.
   std::function<bool(uint16_t backend)> rests;
   // Services, by number, to be worked out although their configuration stays: what is known of
   // their backends has changed. What is held of their slots stays held.
   std::set<uint16_t> look_anew;
+  // What a held slot is held for. Not set: for nothing.
+  std::function<std::optional<uint16_t>(uint32_t slot)> held_for;
 };
 
 // Of a backend that is held: what is to stand in backend.down.
@@ -84,8 +87,8 @@ struct PreparedChange {
   bool any_goes_down = false;
   // By service, of all that were worked out: backends that would be up, but for their rest.
   std::map<uint16_t, std::vector<uint16_t>> waiting;
-  bool keeps_hold_time = false;  // what is held was so before, and its time runs
   std::vector<SlotStore> slots;
+  std::vector<uint32_t> given_up;                   // slots whose connections elsewhere are
   std::map<uint16_t, std::vector<HeldSlot>> holds;  // by service: all of it that is held
   EntryChange entries;
   std::vector<uint16_t> leaving_backends;

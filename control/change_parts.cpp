@@ -86,7 +86,8 @@ class Unlinker {
         is_replaced(service)) {
       return true;
     }
-    return service.draining && !(terms_.moves && terms_.moves(*service.range()));
+    // Marked, it may still have its slots: the mark is the first store of a removal.
+    return service.draining && !(terms_.serves && terms_.serves(*service.range()));
   }
 
   void remove(const HeldService& service) {

@@ -95,7 +95,7 @@ void Publisher::store_backend(const NewBackend& backend) {
 
 // Who cannot wait: the pins of what moved go at once.
 void Publisher::give_up(const PreparedChange& change) {
-  for (const SlotStore& slot : change.slots) keeper_.give_up(slot.index);
+  for (const uint32_t slot : change.given_up) keeper_.give_up(slot);
   keeper_.sweep();
 }
 

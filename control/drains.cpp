@@ -29,7 +29,7 @@ json service_json(const Publisher& publisher, const std::string& name, const Hel
           {"opening", moving.opening},
           {"looking", moving.looking},
           {"connections", moving.pins},
-          {"oldest_s", uint64_t{moving.oldest_ticks} * publisher.tick_ms() / 1000},
+          {"oldest_s", moving.oldest_ms / 1000},
           {"limit_ms", info.drain_limit_ms},
           {"waits_for", waits_for(moving, !service.leaving.empty())},
           {"leaving", std::move(leaving)}};

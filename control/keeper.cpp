@@ -18,9 +18,16 @@ constexpr uint32_t kTentativeTicks = 1;  // of a writer that was killed
 // hold the word before.
 constexpr uint32_t kOpenTicks = 2;
 constexpr uint32_t kLateTicks = 2;
-constexpr uint8_t kManyPins = 255;
+constexpr uint16_t kManyPins = 65'535;
+constexpr uint32_t kNotYet = UINT32_MAX;  // held since it was settled
+// Beyond what a plane may be held up that is served: a pin that came later still is looked for too.
+constexpr uint32_t kSweepAnywayTicks = 16;
 
 uint64_t load(const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+
+bool contains(const SlotRange& range, uint32_t slot) {
+  return slot >= range.base && slot - range.base < range.slots;
+}
 
 }  // namespace
 
@@ -30,6 +37,7 @@ Keeper::Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach
       reach_(reach),
       idle_ticks_(reach.slots / SLOTS_PER_LINE, kMaxIdleTicks),
       stored_(reach.slots, static_cast<uint16_t>(tables.node->tick)),
+      left_(reach.slots),
       elsewhere_(reach.slots),
       released_(reach.slots),
       named_(BACKENDS),
@@ -41,6 +49,14 @@ Keeper::Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach
   }
 }
 
+void Keeper::begin_time(uint32_t time, uint32_t units_per_tick) {
+  time_ = time;
+  for (const uint32_t slot : moving_) {
+    const uint64_t age = uint64_t{age_ticks(slot)} * units_per_tick;
+    left_[slot] = age < time ? static_cast<uint32_t>(time - age) : 0;
+  }
+}
+
 void Keeper::change(uint32_t slot, uint32_t word) {
   const uint32_t before = word_of(slot);
   if (before == word) return;
@@ -48,6 +64,8 @@ void Keeper::change(uint32_t slot, uint32_t word) {
   const bool begins_to_look = slot_is_settled(before) && slot_draining(word) == SLOT_LOOK;
   if (slot_begins(before, word) || begins_to_look) stores_.update(tables_.since[slot], tick);
   if (slot_is_settled(before) && !slot_is_settled(word)) moving_.push_back(slot);
+  if (slot_is_settled(before) || left_[slot] == kNotYet)
+    left_[slot] = slot_draining(word) == SLOT_HOLD ? kNotYet : time_;
   stored_[slot] = tick;
   count_named(before, false);
   count_named(word, true);
@@ -134,12 +152,15 @@ uint64_t Keeper::pinning() const {
 
 // Planes count before they put a pin in, so where the counts stand still there are no new ones; but
 // one that was counted may be put in just behind a sweep, up to a tick later, so sweeps look for
-// two ticks more. (What comes later still, its plane takes out again.)
+// two ticks more. (What comes later still, its plane takes out again, if it lives.)
 Sweep Keeper::sweep() {
+  // What was stored before, a tick or a word, is seen by whoever puts in a pin that this misses.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   const uint64_t pinning_before = std::exchange(pinning_, pinning());
   if (pinning_ != pinning_before) grown_tick_ = tables_.node->tick;
   const bool may_be_made = tables_.node->tick - grown_tick_ <= kLateTicks;
-  const bool has_pins = !swept_ || last_.pins != 0 || may_be_made;
+  const bool has_pins =
+      !swept_ || last_.pins != 0 || may_be_made || tables_.node->tick % kSweepAnywayTicks == 0;
   last_ = {};
   for (const uint32_t slot : touched_) elsewhere_[slot] = 0;
   touched_.clear();
@@ -173,6 +194,10 @@ uint32_t Keeper::age_ticks(uint32_t slot) const {
   return static_cast<uint16_t>(tables_.node->tick - tables_.since[slot]);
 }
 
+uint32_t Keeper::age(uint32_t slot) const {
+  return slot_is_settled(word_of(slot)) || left_[slot] == kNotYet ? 0 : time_ - left_[slot];
+}
+
 uint64_t Keeper::refusals() const {
   uint64_t refused = 0;
   for (uint32_t row = 0; row < tables_.node->counter_rows; ++row)
@@ -183,11 +208,12 @@ uint64_t Keeper::refusals() const {
 // A connection may begin just now, find no place for its pin, and go to the old default: no later
 // word would know of it. So the slot is first held, which pins to the new default all that come,
 // and whoever was refused before he could see it has counted by then (count_refusal). Then the slot
-// goes on as before.
+// goes on as before. One slot at a time: who is refused while it is held, and counts before it is
+// asked, went to the new default, and goes to the old one again.
 bool Keeper::flip(uint32_t slot) {
   const uint32_t word = word_of(slot);
   const uint64_t refusals_before = refusals();
-  if (!slot_is_opening(word) || !is_due(slot, last_refusal_ago())) return false;
+  if (!is_due(slot, last_refusal_ago())) return false;
   const uint16_t since = tables_.since[slot];
   change(slot, slot_of(slot_current(word), SLOT_HOLD));
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with ADD_ORDERED
@@ -205,11 +231,13 @@ bool Keeper::settle(uint32_t slot) {
 }
 
 void Keeper::flip_and_settle() {
+  // The planes' counters are read anew for those alone that may be due.
+  const uint32_t refusal_ago = last_refusal_ago();
   for (const uint32_t slot : moving_) {
-    if (flip(slot)) {
-      ++last_.flipped;
-    } else if (settle(slot)) {
-      ++last_.settled;
+    if (!slot_is_opening(word_of(slot))) {
+      last_.settled += settle(slot) ? 1 : 0;
+    } else if (is_due(slot, refusal_ago)) {
+      last_.flipped += flip(slot) ? 1 : 0;
     }
   }
   std::erase_if(moving_, [&](uint32_t slot) { return slot_is_settled(word_of(slot)); });
@@ -242,23 +270,26 @@ void Keeper::restart_ages() {
 }
 
 void Keeper::release(const SlotRange& range) {
-  for (const uint32_t slot : moving_) {
-    if (slot < range.base || slot - range.base >= range.slots) continue;
-    change(slot, slot_released(word_of(slot)));
-    released_[slot] = true;
-  }
+  for (const uint32_t slot : moving_)
+    if (contains(range, slot)) release_slot(slot);
 }
 
-bool Keeper::release_older(const SlotRange& range, uint32_t ticks) {
+// Pins of a held slot's own backend are the new ones, which it is held for.
+void Keeper::release_slot(uint32_t slot) {
+  const uint32_t word = word_of(slot);
+  const bool is_held = slot_draining(word) == SLOT_HOLD;
+  if (!is_held) change(slot, slot_released(word));
+  left_[slot] = is_held ? kNotYet : time_;
+  released_[slot] = true;
+}
+
+bool Keeper::release_older(const SlotRange& range, uint32_t units) {
   bool any = false;
   for (const uint32_t slot : moving_) {
-    if (slot < range.base || slot - range.base >= range.slots || age_ticks(slot) <= ticks ||
-        slot_draining(word_of(slot)) == SLOT_HOLD) {
-      continue;
-    }
-    if (!slot_is_opening(word_of(slot)) && elsewhere_[slot] == 0) continue;
-    change(slot, slot_released(word_of(slot)));
-    released_[slot] = any = true;
+    const bool has_any = slot_is_opening(word_of(slot)) || elsewhere_[slot] != 0;
+    if (!contains(range, slot) || !has_any || age(slot) < units) continue;
+    release_slot(slot);
+    any = true;
   }
   return any;
 }
@@ -266,14 +297,18 @@ bool Keeper::release_older(const SlotRange& range, uint32_t ticks) {
 uint32_t Keeper::pins_elsewhere(const SlotRange& range) const {
   uint32_t pins = 0;
   for (const uint32_t slot : touched_)
-    if (slot >= range.base && slot - range.base < range.slots) pins += elsewhere_[slot];
+    if (contains(range, slot)) pins += elsewhere_[slot];
   return pins;
 }
 
 bool Keeper::moves(const SlotRange& range) const {
-  return std::any_of(moving_.begin(), moving_.end(), [&](uint32_t slot) {
-    return slot >= range.base && slot - range.base < range.slots;
-  });
+  return std::any_of(moving_.begin(), moving_.end(),
+                     [&](uint32_t slot) { return contains(range, slot); });
+}
+
+bool Keeper::serves(const SlotRange& range) const {
+  const uint32_t* first = tables_.slots + range.base;
+  return std::any_of(first, first + range.slots, [](uint32_t word) { return word != 0; });
 }
 
 }  // namespace belka

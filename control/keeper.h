@@ -39,6 +39,11 @@ class Keeper {
   // Reads which slots move. REQUIRES: `tables` and `stores` outlive it.
   Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach = {});
 
+  // The caller's clock, in units of its own, by which slots begin to keep connections elsewhere.
+  // Those that move already began as many ticks ago as the tables say.
+  void begin_time(uint32_t time, uint32_t units_per_tick);
+  void set_time(uint32_t time) { time_ = time; }
+
   // Stores a slot's word, after the tick at which it began to open, if it does.
   void change(uint32_t slot, uint32_t word);
 
@@ -58,12 +63,13 @@ class Keeper {
   // The slot's connections elsewhere are given up. sweep() must follow.
   void give_up(uint32_t slot) { released_[slot] = !slot_is_settled(word_of(slot)); }
 
-  // All slots of the range that still move: their connections elsewhere are given up. sweep() must
-  // follow.
+  // All slots of the range that still move: their connections elsewhere are given up. What is held
+  // stays held. sweep() must follow.
   void release(const SlotRange& range);
 
-  // Those of them that began to open more than so many ticks ago. True where there are any.
-  bool release_older(const SlotRange& range, uint32_t ticks);
+  // Those of them that have kept connections elsewhere for so many units of time. True where there
+  // are any.
+  bool release_older(const SlotRange& range, uint32_t units);
 
   // Whether a slot names the backend, or one did since the last sweep began, or a pin did when it
   // ended. Until the first sweep everything is in use.
@@ -80,8 +86,11 @@ class Keeper {
   bool anything_moves() const { return !moving_.empty(); }
   const Sweep& last() const { return last_; }
 
-  // Ticks since a slot began to open; of one that looks, at most.
-  uint32_t age_ticks(uint32_t slot) const;
+  // Whether any slot of the range names a backend, or did and is still on its way.
+  bool serves(const SlotRange& range) const;
+
+  // Units of time since a slot began to keep connections elsewhere; 0 where it does not yet.
+  uint32_t age(uint32_t slot) const;
 
  private:
   enum class Fate : uint8_t { keep, clear };
@@ -97,6 +106,8 @@ class Keeper {
   void flip_and_settle();
   bool flip(uint32_t slot);
   bool settle(uint32_t slot);
+  void release_slot(uint32_t slot);
+  uint32_t age_ticks(uint32_t slot) const;
   bool is_due(uint32_t slot, uint32_t last_refusal_ago) const;
   uint32_t last_refusal_ago() const;
 
@@ -105,8 +116,10 @@ class Keeper {
   const KeeperReach reach_;
   std::vector<uint8_t> idle_ticks_;  // by line of slots
   std::vector<uint16_t> stored_;     // by slot: the tick when its word was stored, modulo 65,536
-  std::vector<uint32_t> moving_;     // slots that are not settled, each once
-  std::vector<uint8_t> elsewhere_;   // by slot: pins on other backends at the last sweep, up to 255
+  std::vector<uint32_t> left_;       // by slot: when it was settled last, or kNotYet
+  uint32_t time_ = 0;
+  std::vector<uint32_t> moving_;     // slots that are not settled
+  std::vector<uint16_t> elsewhere_;  // by slot: pins on other backends at the last sweep, to 65,535
   std::vector<uint32_t> touched_;    // slots with a count in elsewhere_
   std::vector<bool> released_;       // by slot: pins elsewhere are to go
   std::vector<uint32_t> named_;      // by backend: halves of slots' words

@@ -174,8 +174,10 @@ void PinnedMaps::create(const std::string& pins) {
   const int error = belka_bpf::load(skeleton.get());
   if (error != 0) {
     log_bpf_messages();
+    size_t bytes = rows * sizeof(counters);
+    for (const TableShape& shape : table_shapes()) bytes += shape.element_bytes * shape.elements;
     throw Error(fmt::format("the kernel refused the tables: {}; they need {} MB and kernel 5.12",
-                            std::strerror(-error), (rows * sizeof(counters) >> 20) + 32));
+                            std::strerror(-error), bytes >> 20));
   }
   std::vector<int> numbers;
   for (const TableShape& shape : table_shapes()) {

@@ -74,6 +74,7 @@ Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
       born_({tables_.node->tick, hooks_.now_ns()}),
       in_force_(config_of(holdings_)) {
   in_force_.tick_ms = tick_ms();
+  keeper_.begin_time(keeper_time(), tick_ms() / kKeeperUnitMs);
   note_idle_times();
   note_held();
 }
@@ -82,9 +83,10 @@ ChangeTerms Publisher::terms(Pace pace) const {
   return {.now_ns = hooks_.now_ns(),
           .pace = pace,
           .in_use = [this](uint16_t backend) { return keeper_.in_use(backend); },
-          .moves = [this](const SlotRange& range) { return keeper_.moves(range); },
+          .serves = [this](const SlotRange& range) { return keeper_.serves(range); },
           .rests = [this](uint16_t backend) { return rests(backend); },
-          .look_anew = {}};
+          .look_anew = {},
+          .held_for = [this](uint32_t slot) { return held_for(slot); }};
 }
 
 Plan Publisher::plan(const Config& wanted, Pace pace) const {
@@ -106,6 +108,7 @@ uint64_t Publisher::commit(PreparedChange& change) {
   if (change.commits != commits_)
     throw std::logic_error("a prepared change is good for one commit, until the next");
   ++commits_;
+  keeper_.set_time(keeper_time());
   set_tick(change.wanted.tick_ms);
   if (!change.empty()) {
     // A reader that was held up in an entry which the last change took away may not find that this

@@ -69,6 +69,9 @@ inline constexpr uint64_t kHoldNs = 4'000'000'000;
 // How long a backend that went down stays out at least: longer than a plane may be held up.
 inline constexpr uint64_t kRestNs = kHoldNs;
 
+// How exactly the keeper knows since when a slot keeps connections elsewhere.
+inline constexpr uint32_t kKeeperUnitMs = 100;
+
 // Writes the shared tables: the one writer of all but counters, heartbeats and interfaces; pins are
 // cleared by it and written by the planes. What it
 // knows it has from the tables themselves, so a new one on the same tables goes on where the last
@@ -106,8 +109,9 @@ class Publisher {
   // there is no such service.
   bool release(std::string_view service);
 
-  // A service's slots keep connections elsewhere for no longer than this from the change on; 0: for
-  // as long as these live. Kept in the tables. False where there is no such service.
+  // A service's slots keep connections elsewhere for no longer than this (and the time between two
+  // calls of pass_time), however often they change meanwhile; 0: for as long as these live. Kept in
+  // the tables. False where there is no such service.
   bool set_drain_limit(std::string_view service, uint32_t limit_ms);
 
   // What the checks say. Who is down loses its slots to the others of its pool, and its connections
@@ -123,8 +127,8 @@ class Publisher {
   // The slots of a service's ring that are held, that open, that look.
   struct Moving {
     uint32_t held = 0, opening = 0, looking = 0;
-    uint32_t oldest_ticks = 0;  // since the first of them began to open
-    uint32_t pins = 0;          // connections elsewhere, at the last sweep
+    uint64_t oldest_ms = 0;  // since the first of them began to keep connections elsewhere
+    uint32_t pins = 0;       // connections elsewhere, at the last sweep
   };
   Moving moving(const HeldService& service) const;
   uint32_t tick_ms() const;
@@ -145,8 +149,9 @@ class Publisher {
   // over that of another with the same address and mode, or has what the hook says.
   bool set_route(uint16_t backend, const std::optional<Route>& route);
 
-  // Slots that wait for their hold time, and change then.
-  size_t held_slots() const;
+  // Slots that wait for their hold time, and change then: of all services, or of some.
+  size_t held_slots() const { return holds_.size(); }
+  size_t held_slots(const std::set<std::string>& services) const;
 
   // Blanks what was unlinked and has rested. commit does it at its end; to be called now and then.
   void collect();
@@ -166,7 +171,9 @@ class Publisher {
   void hold(PreparedChange& change);
   void note_held();
   void end_holds(uint64_t now_ns);
+  std::optional<uint16_t> held_for(uint32_t slot) const;
   uint64_t tick_ns() const;
+  uint32_t keeper_time() const;
   void end_long_drains();
   void note_idle_times();
   void set_tick(uint32_t tick_ms);
@@ -189,10 +196,10 @@ class Publisher {
   Holdings holdings_;
   Keeper keeper_;
   struct Hold {
-    uint64_t due_ns = 0;
-    std::vector<HeldSlot> slots;
+    uint16_t service, wanted;
+    uint64_t due_ns;
   };
-  std::map<uint16_t, Hold> holds_;  // by service
+  std::map<uint32_t, Hold> holds_;  // by slot
   uint64_t next_tick_ns_;
   struct Moment {
     uint32_t tick;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What passes with the time: held slots, the tick, and what has drained.
 #include <algorithm>
+#include <unordered_set>
 
 #include "control/publish.h"
 #include "control/slot_change.h"
@@ -26,68 +27,91 @@ void Publisher::set_tick(uint32_t tick_ms) {
   next_tick_ns_ = hooks_.now_ns() + tick_ns();  // not the old length after the start
 }
 
-// A change that works a service out has all of its slots that are held, so these take the place of
-// the last ones.
+// A change that works a service out has all of its slots that are held. One that was held before,
+// and is not stored anew, waits no longer for that.
 void Publisher::hold(PreparedChange& change) {
-  for (const auto& [service, waiting] : change.waiting)
-    if (!change.holds.contains(service)) holds_.erase(service);
-  for (const uint16_t service : change.removed_services) holds_.erase(service);
-  for (const uint16_t service : change.draining_services) holds_.erase(service);
-  for (auto& [service, slots] : change.holds) {
-    Hold& hold = holds_[service];
-    if (!change.keeps_hold_time || hold.due_ns == 0) hold.due_ns = hooks_.now_ns() + kHoldNs;
-    hold.slots = std::move(slots);
+  if (holds_.empty() && change.holds.empty()) return;
+  std::unordered_set<uint32_t> stored;
+  for (const SlotStore& slot : change.slots) stored.insert(slot.index);
+  std::map<uint32_t, Hold> holds;
+  for (const auto& [service, slots] : change.holds) {
+    for (const HeldSlot& slot : slots) {
+      const auto before = holds_.find(slot.index);
+      const bool goes_on = before != holds_.end() && !stored.contains(slot.index);
+      const uint64_t due_ns = goes_on ? before->second.due_ns : hooks_.now_ns() + kHoldNs;
+      holds[slot.index] = {service, slot.wanted, due_ns};
+    }
   }
+  std::set<uint16_t> looked_at;
+  for (const auto& [service, waiting] : change.waiting) looked_at.insert(service);
+  looked_at.insert(change.removed_services.begin(), change.removed_services.end());
+  looked_at.insert(change.draining_services.begin(), change.draining_services.end());
+  for (const auto& [slot, hold] : holds_)
+    if (!looked_at.contains(hold.service)) holds[slot] = hold;
+  holds_ = std::move(holds);
 }
 
 void Publisher::end_holds(uint64_t now_ns) {
   for (auto hold = holds_.begin(); hold != holds_.end();) {
-    if (hold->second.due_ns > now_ns) {
+    const auto& [slot, held] = *hold;
+    if (held.due_ns > now_ns) {
       ++hold;
       continue;
     }
-    for (const auto& [slot, wanted] : hold->second.slots) {
-      const uint32_t word = tables_.slots[slot];
-      if (slot_draining(word) == SLOT_HOLD) keeper_.change(slot, slot_towards(word, wanted));
-    }
+    const uint32_t word = tables_.slots[slot];
+    if (slot_draining(word) == SLOT_HOLD) keeper_.change(slot, slot_towards(word, held.wanted));
     hold = holds_.erase(hold);
   }
+}
+
+std::optional<uint16_t> Publisher::held_for(uint32_t slot) const {
+  const auto found = holds_.find(slot);
+  return found == holds_.end() ? std::nullopt : std::optional(found->second.wanted);
 }
 
 // What a publisher before held, and was to become, only its configuration knows. Where none is
 // published, the slots stay as they are when the hold time is over.
 void Publisher::note_held() {
+  const uint64_t due_ns = hooks_.now_ns() + kHoldNs;
   for (const auto& [name, service] : holdings_.services) {
     if (service.range() == nullptr) continue;
     const SlotRange& range = *service.range();
     for (uint32_t slot = range.base; slot < range.base + range.slots; ++slot) {
       const uint32_t word = tables_.slots[slot];
-      if (slot_draining(word) != SLOT_HOLD) continue;
-      Hold& hold = holds_[service.number];
-      hold.due_ns = hooks_.now_ns() + kHoldNs;
-      hold.slots.push_back({slot, slot_current(word)});
+      if (slot_draining(word) == SLOT_HOLD)
+        holds_[slot] = {service.number, slot_current(word), due_ns};
     }
   }
 }
 
-size_t Publisher::held_slots() const {
-  size_t slots = 0;
-  for (const auto& [service, hold] : holds_) slots += hold.slots.size();
-  return slots;
+size_t Publisher::held_slots(const std::set<std::string>& services) const {
+  std::set<uint16_t> numbers;
+  for (const auto& [name, service] : holdings_.services)
+    if (services.contains(name)) numbers.insert(service.number);
+  return static_cast<size_t>(std::count_if(holds_.begin(), holds_.end(), [&](const auto& hold) {
+    return numbers.contains(hold.second.service);
+  }));
+}
+
+uint32_t Publisher::keeper_time() const {
+  return static_cast<uint32_t>(hooks_.now_ns() / (uint64_t{1'000'000} * kKeeperUnitMs));
 }
 
 bool Publisher::pass_time() {
   const uint64_t now_ns = hooks_.now_ns();
+  keeper_.set_time(keeper_time());
   end_holds(now_ns);
+  end_long_drains();
   collect();
+  // What could not be had waits for the tick.
+  if (owed_.empty()) let_return();
   if (now_ns < next_tick_ns_) return false;
   keeper_.tick();
   // From now, not from when it was due: ticks are never closer than their length. What throws below
   // does not bring the next one nearer.
   next_tick_ns_ = hooks_.now_ns() + tick_ns();
-  let_return();
-  end_long_drains();
   if (has_drained()) remove_drained();
+  let_return();
   return true;
 }
 
@@ -103,7 +127,7 @@ void Publisher::end_long_drains() {
   for (const auto& [name, service] : holdings_.services) {
     const uint32_t limit_ms = tables_.service_info[service.number].drain_limit_ms;
     if (limit_ms == 0 || service.range() == nullptr) continue;
-    any |= keeper_.release_older(*service.range(), limit_ms / tick_ms());
+    any |= keeper_.release_older(*service.range(), limit_ms / kKeeperUnitMs);
   }
   if (any) keeper_.sweep();
 }
@@ -118,8 +142,8 @@ Publisher::Moving Publisher::moving(const HeldService& service) const {
     moving.held += slot_draining(word) == SLOT_HOLD ? 1 : 0;
     moving.looking += slot_draining(word) == SLOT_LOOK ? 1 : 0;
     moving.opening += slot_is_opening(word) ? 1 : 0;
-    if (slot_draining(word) != SLOT_HOLD)
-      moving.oldest_ticks = std::max(moving.oldest_ticks, keeper_.age_ticks(range.base + i));
+    const uint64_t age_ms = uint64_t{keeper_.age(range.base + i)} * kKeeperUnitMs;
+    moving.oldest_ms = std::max(moving.oldest_ms, age_ms);
   }
   moving.pins = keeper_.pins_elsewhere(range);
   return moving;
@@ -128,7 +152,7 @@ Publisher::Moving Publisher::moving(const HeldService& service) const {
 bool Publisher::has_drained() const {
   return std::any_of(holdings_.services.begin(), holdings_.services.end(), [&](const auto& each) {
     const HeldService& service = each.second;
-    return (service.draining && service.range() != nullptr && !keeper_.moves(*service.range())) ||
+    return (service.draining && service.range() != nullptr && !keeper_.serves(*service.range())) ||
            std::any_of(service.leaving.begin(), service.leaving.end(),
                        [&](const HeldBackend& left) { return !keeper_.in_use(left.number); });
   });
@@ -143,10 +167,7 @@ void Publisher::remove_drained() {
 bool Publisher::release(std::string_view name) {
   const auto service = holdings_.services.find(name);
   if (service == holdings_.services.end()) return false;
-  // What is held changes first, or it would not any more.
-  if (const auto hold = holds_.find(service->second.number); hold != holds_.end())
-    hold->second.due_ns = 0;
-  end_holds(hooks_.now_ns());
+  keeper_.set_time(keeper_time());
   for (const SlotRange& range : service->second.ranges) keeper_.release(range);
   keeper_.sweep();
   return true;

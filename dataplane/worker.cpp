@@ -78,7 +78,7 @@ bool Worker::round() {
 void Worker::beat(uint64_t beat_ns) {
   for (const Port* port : polled_) {
     struct heartbeat* heartbeat = port->plan().heartbeat;
-    // Pairs with nothing but its own age: data_plane_is_there reads this one word.
+    // Pairs with nothing but its own age: the XDP program's hand_over reads this one word.
     if (heartbeat) __atomic_store_n(&heartbeat->beat_ns, beat_ns, __ATOMIC_RELAXED);
   }
 }

@@ -324,12 +324,15 @@ TEST_F(PublishHealth, HardCutsNobodyInSlotsThatDoNotMove) {
   EXPECT_NE(*kept, 0u);
 }
 
-TEST_F(PublishHealth, WhatIsHeldChangesBeforeItIsGivenUp) {
+TEST_F(PublishHealth, WhatIsHeldStaysSoWhenWhatIsElsewhereIsGivenUp) {
   publisher_.publish(config_with({checked()}));
   ServiceConfig wider = checked();
   wider.pools[1].share_ppm = 250'000;
   publisher_.publish(config_with({wider}), Pace::gentle);
   publisher_.release("web");
+  EXPECT_EQ(answers(), ring_answers(checked()));
+  machine_.now_ns += kHoldNs;
+  publisher_.pass_time();
   EXPECT_EQ(answers(), ring_answers(wider));
 }
 

@@ -2,9 +2,7 @@
 // What a change must leave alone: connections, services and backends that are none of its own.
 #include <gmock/gmock.h>
 
-#include "control/slot_change.h"
-#include "split/pins.h"
-#include "tests/unit/publish_fixture.h"
+#include "tests/unit/publish_pins.h"
 
 namespace belka {
 namespace {
@@ -13,43 +11,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class PublishKeep : public PublishTest {
- protected:
-  void publish(const std::vector<ServiceConfig>& services, Pace pace = Pace::now) {
-    publisher_.publish(config_with(services), pace);
-    EXPECT_EQ(tables_faults(tables_), std::vector<std::string>());
-  }
-
-  void tick() {
-    machine_.now_ns += kTickNs;
-    publisher_.pass_time();
-  }
-
-  uint16_t number(const std::string& address) const {
-    for (const BackendRef& backend : publisher_.backends())
-      if (backend.address.text() == address) return backend.number;
-    return 0;
-  }
-
-  // A slot of `web` that opens towards the backend.
-  uint32_t slot_opening_to(uint16_t backend) const {
-    const choice service = find(tables_, web()).value();
-    for (uint32_t slot = service.slot_base; slot <= service.slot_base + service.slot_mask; ++slot) {
-      const uint32_t word = tables_.view()->slots[slot];
-      if (slot_is_opening(word) && slot_current(word) == backend) return slot;
-    }
-    ADD_FAILURE() << "no slot opens to backend " << backend;
-    return 0;
-  }
-
-  // A connection of the slot, as a plane leaves it.
-  uint64_t* pin(uint32_t slot, uint16_t backend) {
-    uint64_t* place = &tables_.view()->pins[slot].pin[0];
-    *place = pin_of(pin_identity(slot, 7), tables_.view()->node->tick, PIN_OPEN, backend);
-    tables_.view()->counters[0].pinning += 1;
-    return place;
-  }
-};
+using PublishKeep = PublishPins;
 
 TEST_F(PublishKeep, AHardChangeElsewhereLeavesAServiceThatDrains) {
   publish({web(), dns()});

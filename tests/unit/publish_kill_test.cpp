@@ -2,6 +2,7 @@
 // A publisher is killed before each store of each kind of change. At that moment packets must find
 // every service whole; a new publisher must be able to finish the change, or to go back, and leave
 // exactly what a publish that nobody disturbed leaves.
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -62,6 +63,11 @@ std::vector<Scenario> scenarios() {
   };
 }
 
+bool has_key(const Config& config, const ServiceConfig& service) {
+  return std::any_of(config.services.begin(), config.services.end(),
+                     [&](const auto& each) { return same_key(key_of(each), key_of(service)); });
+}
+
 // What a packet to `service` finds must be whole, whichever service that is.
 void expect_whole(const Tables& tables, const ServiceConfig& service, bool must_be_there) {
   const auto found = find(tables, service);
@@ -83,11 +89,6 @@ void expect_whole(const Tables& tables, const ServiceConfig& service, bool must_
 }
 
 void expect_packets_see_whole_services(const Tables& tables, const Scenario& scenario) {
-  const auto has_key = [](const Config& config, const ServiceConfig& service) {
-    for (const ServiceConfig& other : config.services)
-      if (same_key(key_of(other), key_of(service))) return true;
-    return false;
-  };
   for (const Config* config : {&scenario.before, &scenario.after})
     for (const ServiceConfig& service : config->services)
       expect_whole(tables, service,
@@ -113,12 +114,27 @@ void expect_no_leak(const Tables& tables, const Config& config) {
   EXPECT_EQ(backends, wanted_backends);
 }
 
-void finish(Tables& tables, TestMachine& machine, const Config& wanted, const std::string& digest) {
+// Of services that were whole before, and are to go, the connections have their backends.
+void expect_removed_ones_serve(const Tables& tables, const Config& before, const Config& wanted) {
+  for (const ServiceConfig& service : before.services) {
+    const bool stays = std::any_of(wanted.services.begin(), wanted.services.end(),
+                                   [&](const auto& each) { return each.name == service.name; });
+    if (stays || has_key(wanted, service)) continue;
+    const auto found = find(tables, service);
+    ASSERT_TRUE(found.has_value()) << service.name << " was removed with its connections";
+    for (uint32_t i = 0; i <= found->slot_mask; ++i)
+      ASSERT_NE(slot_default(tables.view()->slots[found->slot_base + i]), 0) << service.name;
+  }
+}
+
+void finish(Tables& tables, TestMachine& machine, const Config& before, const Config& wanted,
+            const std::string& digest) {
   machine.kill_before = UINT64_MAX;
   Publisher publisher(tables, test_seed(), machine.hooks());
   const Plan plan = publisher.plan(wanted);
   const std::vector<uint32_t> words(tables.view()->slots, tables.view()->slots + 4096);
   publisher.publish(wanted);
+  expect_removed_ones_serve(tables, before, wanted);
   uint32_t differing = 0, planned = 0;
   for (size_t i = 0; i < words.size(); ++i) differing += words[i] != tables.view()->slots[i];
   for (const PlanService& service : plan.services) planned += service.words;
@@ -162,15 +178,15 @@ TEST_P(PublishKill, AtEveryStoreThenGoesOnOrBack) {
     expect_packets_see_whole_services(tables, scenario);
     switch (store % 3) {  // go on, go back, or be killed again on the way back and then go on
       case 0:
-        finish(tables, machine, scenario.after, after);
+        finish(tables, machine, scenario.before, scenario.after, after);
         break;
       case 1:
-        finish(tables, machine, scenario.before, before);
+        finish(tables, machine, scenario.before, scenario.before, before);
         break;
       default:
         publish_until(tables, machine, scenario.before, random() % 40);
         expect_packets_see_whole_services(tables, scenario);
-        finish(tables, machine, scenario.after, after);
+        finish(tables, machine, scenario.before, scenario.after, after);
     }
     if (HasFailure()) return;
   }

@@ -168,11 +168,14 @@ TEST_F(ServiceTable, AReaderBesideTheWriterAlwaysFindsOneWholeEntry) {
     entry.hash_key[0] = entry.slot_base + 1;
     const EntryChange change = plan_entries(table(), {entry});
     place_entries(stores_, table(), change);
-    // The grace period: until the look that may have begun before is over.
+    // The grace period: until the look that may have begun before is over. What was stored must
+    // have left this CPU before the looks are counted, as it has after a real one.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     const uint64_t seen = looks;
     while (change.wait_before_removal && looks < seen + 2) std::this_thread::yield();
     remove_entries(stores_, table(), change);
     // As the publisher between changes that take entries away.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     const uint64_t buried = looks;
     while (looks < buried + 2) std::this_thread::yield();
   }
