@@ -41,7 +41,9 @@ json drains_json(const Publisher& publisher) {
   json services = json::array();
   for (const auto& [name, service] : publisher.holdings().services) {
     const bool moves = service.range() != nullptr && publisher.keeper().moves(*service.range());
-    if (moves || service.draining || !service.leaving.empty())
+    // A limit is to be seen before it is needed.
+    const bool has_limit = publisher.tables().service_info[service.number].drain_limit_ms != 0;
+    if (moves || service.draining || !service.leaving.empty() || has_limit)
       services.push_back(service_json(publisher, name, service));
   }
   return {{"tick", publisher.tables().node->tick},
