@@ -27,6 +27,8 @@ struct Figures {
   uint64_t violations = 0;
   std::array<uint64_t, kExcuseNames.size()> excused{};
 
+  bool operator==(const Figures&) const = default;
+
   void add(const Figures& other) {
     const auto sum = [&](auto field) { this->*field += other.*field; };
     for (const auto field :

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "control/slot_change.h"
+#include "tests/model/reach.h"
 #include "tests/unit/publish_fixture.h"
 
 namespace belka::model {
@@ -53,6 +54,8 @@ Shape shape_of(Tables& tables, const Options& options) {
   shape.backends = 255;
   shape.tuples = shape.slots * (6 + random.below(12));
   shape.buckets = shape.tuples * 100 / PINS_PER_BUCKET / (40 + random.below(120));
+  EXPECT_LE(shape.first_slot + shape.slots, kSlotsInReach);
+  EXPECT_LE(shape.buckets, kBucketsInReach);
   shape.idle_ticks = kIdleTicks;
   static constexpr uint32_t kGentle[] = {100, 0, 50};
   shape.gentle_percent = kGentle[random.below(std::size(kGentle))];
@@ -181,6 +184,7 @@ void Published::die() {
 void Published::start() {
   if (publisher_) return;
   publisher_.emplace(tables_, test_seed(), hooks());
+  if (!world_.options.whole_tables) keep_within(*publisher_, {kSlotsInReach, kBucketsInReach});
   if (world_.options.told) world_.tell("the daemon starts");
   alive([this] { publish(Pace::now); });
 }

@@ -25,6 +25,9 @@ struct Options {
   bool dense = false;
   // Of the real publisher: backends die and return, operators disable and drain them.
   bool mishaps = false;
+  // Of the real publisher: its sweeps go through all pins there may be, not only through those
+  // within reach.
+  bool whole_tables = false;
   // To be told what happened to one slot, from a time on.
   bool told = false;
   uint32_t told_slot = 0;
