@@ -76,6 +76,23 @@ std::string service_lines(const json& services) {
   return table.empty() ? "no services\n" : table.text();
 }
 
+std::string checks_line(const json& checks) {
+  if (checks.at("backends") == 0) return "";
+  return fmt::format("checks         {} backends, {} passed, {} failed, {} postponed\n",
+                     text_of(checks.at("backends")), text_of(checks.at("passed")),
+                     text_of(checks.at("failed")), text_of(checks.at("postponed")));
+}
+
+// Backends that cannot be checked (of which a daemon before this version does not say).
+std::string unchecked_text(const json& answer) {
+  TableText unchecked({{"NOT CHECKED"}, {"SERVICE"}, {"POOL"}, {"WHY"}});
+  for (const json& backend : answer.value("unchecked", json::array())) {
+    unchecked.add({text_of(backend.at("address")), text_of(backend.at("service")),
+                   text_of(backend.at("pool")), text_of(backend.at("reason"))});
+  }
+  return unchecked.empty() ? "" : "\n" + unchecked.text();
+}
+
 // What is to be looked at: pools that fall back, backends that get no new connections.
 std::string health_text(const json& answer) {
   TableText fallbacks(
@@ -92,7 +109,7 @@ std::string health_text(const json& answer) {
               reason.empty() ? "-" : reason});
   }
   return (fallbacks.empty() ? "" : "\n" + fallbacks.text()) +
-         (down.empty() ? "" : "\n" + down.text());
+         (down.empty() ? "" : "\n" + down.text()) + unchecked_text(answer);
 }
 
 }  // namespace
@@ -169,6 +186,7 @@ std::string status_text(const json& answer) {
         fmt::format("configuration  {}, digest {}, applied {}\n", text_of(applied.at("file")),
                     text_of(applied.at("digest")), time_text(applied.at("time_s").get<int64_t>()));
   }
+  text += checks_line(answer.at("checks"));
   text += "\n" + interfaces_text(answer.at("interfaces"));
   text += "\n" + service_lines(answer.at("services"));
   TableText unresolved({{"UNRESOLVED"}, {"SERVICE"}, {"POOL"}, {"WHY"}});

@@ -144,10 +144,27 @@ void HealthChecker::time_out(Entry& entry, uint64_t now_ns) {
   postpone(entry, now_ns);
 }
 
-void HealthChecker::postpone(Entry& entry, uint64_t now_ns) {
+void HealthChecker::postpone(Entry& entry, uint64_t due_ns) {
   stop(entry);
   ++counts_.postponed;
-  plan(entry, now_ns);
+  plan(entry, due_ns);
+}
+
+void HealthChecker::pause_all(Entry& entry, std::string lack) {
+  lack_ = std::move(lack);
+  const uint64_t now_ns = clock_ns();
+  no_start_before_ns_ = now_ns + kWantNs;
+  postpone(entry, now_ns);
+}
+
+void HealthChecker::leave_out(Entry& entry) {
+  const HealthTarget& target = entry.target;
+  lack_.clear();
+  if (++entry.not_made_in_row >= target.config.fall) entry.not_made = entry.probe->reason();
+  if (entry.not_made_in_row == target.config.fall)
+    changes_.push_back({target.id, entry.state.up, entry.not_made, false});
+  entry.planned_ns = next_check_ns(entry.planned_ns, target.config.every_ms, clock_ns());
+  postpone(entry, entry.planned_ns);
 }
 
 void HealthChecker::run_starts() {
@@ -173,10 +190,12 @@ void HealthChecker::go_on(Entry& entry, HealthProbe::Result result) {
     finish(entry, true, "");
   } else if (result == HealthProbe::Result::failed) {
     finish(entry, false, entry.probe->reason());
-  } else if (result == HealthProbe::Result::not_made || !watch(entry)) {
-    const uint64_t now_ns = clock_ns();
-    no_start_before_ns_ = now_ns + kWantNs;
-    postpone(entry, now_ns);
+  } else if (result == HealthProbe::Result::not_made) {
+    leave_out(entry);
+  } else if (result == HealthProbe::Result::none_made) {
+    pause_all(entry, entry.probe->reason());
+  } else if (!watch(entry)) {
+    pause_all(entry, "epoll takes no more");
   }
 }
 
@@ -193,6 +212,9 @@ bool HealthChecker::watch(Entry& entry) {
 void HealthChecker::finish(Entry& entry, bool passed, std::string reason) {
   stop(entry);
   entry.was_late = false;
+  entry.not_made_in_row = 0;
+  entry.not_made.clear();
+  lack_.clear();
   entry.last_reason = std::move(reason);
   entry.last_ns = clock_ns();
   ++(passed ? counts_.passed : counts_.failed);
@@ -200,7 +222,7 @@ void HealthChecker::finish(Entry& entry, bool passed, std::string reason) {
   if (entry.state.note(passed, target.config)) {
     const std::string why =
         passed ? fmt::format("passed {} in a row", entry.state.passed_in_row) : entry.last_reason;
-    changes_.push_back({target.id, entry.state.up, why});
+    changes_.push_back({.id = target.id, .up = entry.state.up, .reason = why});
   }
   entry.planned_ns = next_check_ns(entry.planned_ns, target.config.every_ms, entry.last_ns);
   plan(entry, entry.planned_ns);
@@ -224,8 +246,12 @@ std::optional<HealthChecker::View> HealthChecker::view(uint32_t id) const {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return std::nullopt;
   const Entry& entry = found->second;
-  return View{entry.state.up, entry.state.failed_in_row, entry.state.passed_in_row,
-              entry.last_reason, entry.last_ns};
+  return View{entry.state.up,
+              entry.state.failed_in_row,
+              entry.state.passed_in_row,
+              entry.last_reason,
+              entry.last_ns,
+              entry.not_made};
 }
 
 }  // namespace belka

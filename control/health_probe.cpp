@@ -46,13 +46,14 @@ SocketAddress socket_address(const Address& address, uint16_t port) {
   return result;
 }
 
-// EADDRNOTAVAIL and EAGAIN of connect(2): no local ports, no memory for the route. EPERM, EACCES:
-// our own firewall. (Without a route to a backend its packets cannot be sent either: that is a
-// failure.)
-bool is_lack_of_ours(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-         error == EAGAIN || error == EADDRNOTAVAIL || error == EPERM || error == EACCES;
+bool is_lack_of_all(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
+
+// Of connect(2): no local port or address, no place for the route, towards this target. (Where
+// there is no route, or one that prohibits, packets cannot be sent to the backend either: that is a
+// failure.)
+bool is_lack_towards_target(int error) { return error == EADDRNOTAVAIL || error == EAGAIN; }
 
 // `Connection refused` within a sentence.
 std::string clause_of(int error) {
@@ -85,16 +86,23 @@ HealthProbe::Result HealthProbe::fail(std::string reason) {
 
 HealthProbe::Result HealthProbe::fail_with(int error) {
   fail(clause_of(error));
-  return is_lack_of_ours(error) ? Result::not_made : Result::failed;
+  if (is_lack_of_all(error)) return Result::none_made;
+  return is_lack_towards_target(error) ? Result::not_made : Result::failed;
+}
+
+// No error can be the target's here.
+HealthProbe::Result HealthProbe::fail_before_connect(int error) {
+  const Result result = fail_with(error);
+  return result == Result::failed ? Result::not_made : result;
 }
 
 HealthProbe::Result HealthProbe::start() {
   const int family = target_.address.family == 4 ? AF_INET : AF_INET6;
   socket_ = Descriptor(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket_) return fail_with(errno);
+  if (!socket_) return fail_before_connect(errno);
   const linger reset{.l_onoff = 1, .l_linger = 0};
   if (setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0)
-    return fail_with(errno);
+    return fail_before_connect(errno);
   return connect_to();
 }
 

@@ -33,7 +33,9 @@ class HealthProbe {
     pending,
     passed,
     failed,
-    not_made,  // this machine lacks what it takes (descriptors, memory), which says nothing
+    // These two say nothing of the target:
+    not_made,   // this machine could not make it, and may well make others (no port is left there)
+    none_made,  // this machine lacks what any of them takes (descriptors, memory)
   };
 
   // The target outlives it.
@@ -58,6 +60,7 @@ class HealthProbe {
   Result read_answer();
   Result fail(std::string reason);
   Result fail_with(int error);
+  Result fail_before_connect(int error);
 
   const HealthTarget& target_;
   Descriptor socket_;

@@ -51,19 +51,33 @@ void HealthWatch::log(const HealthChange& change, const Publisher& publisher) co
                                   .value_or(ServiceView{.name = "that is gone"})
                                   .name;
   const std::string name = fmt::format("{} of service {}", address_of(record).text(), service);
-  if (change.up) {
+  if (!change.is_checked) {
+    log_warn(fmt::format("{} cannot be checked, and goes on as {}: {}", name,
+                         change.up ? "up" : "down", change.reason));
+  } else if (change.up) {
     log_info(fmt::format("{} is up: {}", name, change.reason));
   } else {
     log_warn(fmt::format("{} is down: {}", name, change.reason));
   }
 }
 
+// Once for each time that it begins, if that is not too often.
+void HealthWatch::log_lack() {
+  constexpr auto kQuiet = std::chrono::minutes(1);
+  const bool lacks = !checker_.lack().empty();
+  if (!std::exchange(lacked_, lacks) && lacks && Clock::now() >= next_lack_log_) {
+    next_lack_log_ = Clock::now() + kQuiet;
+    log_warn(fmt::format("health checks are postponed: {}", checker_.lack()));
+  }
+}
+
 void HealthWatch::handle_events(Publisher& publisher) {
   constexpr auto kPause = std::chrono::milliseconds(100);
   for (const HealthChange& change : checker_.handle_events()) {
-    notes_.push_back({static_cast<uint16_t>(change.id), change.up});
+    if (change.is_checked) notes_.push_back({static_cast<uint16_t>(change.id), change.up});
     log(change, publisher);
   }
+  log_lack();
   const auto begin = Clock::now();
   if (notes_.empty() || begin < next_work_) return;
   publisher.note_health(std::exchange(notes_, {}));
@@ -95,7 +109,9 @@ void HealthWatch::report(const Publisher& publisher) {
 
 std::string HealthWatch::reason(uint16_t backend) const {
   const auto view = checker_.view(backend);
-  return view && !view->up ? view->last_reason : "";
+  if (!view) return "";
+  if (!view->not_made.empty()) return "cannot be checked: " + view->not_made;
+  return view->up ? "" : view->last_reason;
 }
 
 }  // namespace belka

@@ -35,7 +35,8 @@ class HealthWatch {
   // Logs pools that fell back, and those that serve themselves again, since the last call.
   void report(const Publisher& publisher);
 
-  // Why a backend's last check failed, a clause; empty where it did not, or has not been made.
+  // Why a backend is down, or up without being checked, a clause; empty where it passes its checks,
+  // or has not been checked yet.
   std::string reason(uint16_t backend) const;
 
   size_t backends() const { return backends_; }  // that are checked
@@ -45,10 +46,13 @@ class HealthWatch {
   using Clock = std::chrono::steady_clock;
 
   void log(const HealthChange& change, const Publisher& publisher) const;
+  void log_lack();
 
   HealthChecker checker_;
   std::vector<HealthNote> notes_;  // that the publisher was not told yet, in order
   Clock::time_point next_work_;
+  bool lacked_ = false;  // so that all checks waited, the last time that we looked
+  Clock::time_point next_lack_log_;
   std::map<std::pair<std::string, std::string>, uint8_t> fallback_;  // as logged, by service, pool
   uint64_t generation_ = 0;                                          // that was looked at
   size_t backends_ = 0;

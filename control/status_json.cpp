@@ -69,6 +69,21 @@ json down_json(const json& backends, const StatusSource& source) {
   return down;
 }
 
+// Who is up without being checked, and why.
+json unchecked_json(const json& backends, const StatusSource& source) {
+  json unchecked = json::array();
+  for (const json& backend : backends) {
+    const std::string reason = source.down_reason(backend.at("number").get<uint16_t>());
+    if (backend.at("standing") != "up" || reason.empty()) continue;
+    unchecked.push_back({{"number", backend.at("number")},
+                         {"service", backend.at("service")},
+                         {"pool", backend.at("pool")},
+                         {"address", backend.at("address")},
+                         {"reason", reason}});
+  }
+  return unchecked;
+}
+
 json fallbacks_json(const struct tables& tables) {
   json fallbacks = json::array();
   const json all = pools_json(tables);
@@ -114,6 +129,7 @@ json status_json(const struct tables& tables, const StatusSource& source, int64_
           {"unresolved", unresolved_json(backends, source)},
           {"checks", checks_json(source.checks())},
           {"down", down_json(backends, source)},
+          {"unchecked", unchecked_json(backends, source)},
           {"fallbacks", fallbacks_json(tables)}};
 }
 

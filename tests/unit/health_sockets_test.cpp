@@ -56,11 +56,13 @@ TEST_F(HealthSockets, ThatCannotBeHadSayNothingOfTheBackend) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_GE(checker.counts().postponed, 5u);
   EXPECT_EQ(checker.counts().failed + checker.counts().passed, 0u);
+  EXPECT_EQ(checker.lack(), "too many open files");
   for (int i = 0; i < 1'000 && checker.counts().passed < 4; ++i) {
     usleep(10'000);
     changes += checker.handle_events().size();
   }
   EXPECT_GE(checker.counts().passed, 4u);
+  EXPECT_EQ(checker.lack(), "");
   EXPECT_EQ(changes, 0u);
 }
 
