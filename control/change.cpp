@@ -322,6 +322,7 @@ class Preparer {
     if (before == nullptr || before->range() == nullptr) return;
     const SlotRange old_range = *before->range();
     const auto slots = static_cast<uint32_t>(ring.ring.pool_of_slot.size());
+    uint32_t moved = 0, to_other_pool = 0;
     for (uint32_t i = 0; i < std::max(old_range.slots, slots); ++i) {
       const uint32_t slot = i & (slots - 1);
       const uint16_t number = answer(ring, numbers, slot);
@@ -331,9 +332,10 @@ class Preparer {
       if (number == old_number || number == 0 || owner.backend == nullptr) continue;
       const RingPool& pool = ring.pools[ring.ring.pool_of_slot[slot]];
       const Address& address = pool.backends[ring.ring.backend_of_slot[slot]].address;
-      plan.slots_moved += address != owner.backend->address;
-      plan.slots_to_other_pool += pool.name != owner.pool();
+      moved += address != owner.backend->address;
+      to_other_pool += pool.name != owner.pool();
     }
+    plan.note_moved(moved, to_other_pool);
   }
 
   const TableView& tables_;

@@ -139,7 +139,8 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
   const Config before = publisher_.in_force();
   if (wanted.tick_ms != before.tick_ms)
     return refuse(Fault::conflict, {tick_fault(before, wanted)});
-  const Plan plan = publisher_.plan(wanted, request.pace);
+  Plan plan = publisher_.plan(wanted, request.pace);
+  plan.hard = request.pace == Pace::hard;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   if (!request.break_connections && !plan.breaks().empty())
     return refuse(Fault::conflict, plan.breaks());
@@ -180,7 +181,8 @@ Answer Controller::plan(std::string_view yaml, std::string_view file_name, Pace 
   if (!wanted.config) return std::move(wanted.refusal);
   if (wanted.config->tick_ms != publisher_.in_force().tick_ms)
     return refuse(Fault::conflict, {tick_fault(publisher_.in_force(), *wanted.config)});
-  const Plan plan = publisher_.plan(*wanted.config, pace);
+  Plan plan = publisher_.plan(*wanted.config, pace);
+  plan.hard = pace == Pace::hard;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   return accept(plan_body(plan, publisher_.generation()));
 }

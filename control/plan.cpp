@@ -74,12 +74,19 @@ std::vector<std::string> compare_settings(const HeldService& held_before,
 
 // What no draining helps with: packets of a connection no longer find the slot that they had, or
 // another service.
-std::string breaking_settings(const std::vector<std::string>& settings) {
-  std::string breaking;
-  for (const std::string& setting : settings)
-    for (const std::string_view what : {"vip ", "hash ", "slots ", "forward "})
-      if (setting.starts_with(what)) breaking += (breaking.empty() ? "" : ", ") + setting;
-  return breaking;
+void note_breaking_settings(PlanService& plan) {
+  using AllMove = PlanService::AllMove;
+  constexpr std::pair<std::string_view, AllMove> kBreaking[] = {{"vip ", AllMove::vip},
+                                                                {"hash ", AllMove::hash},
+                                                                {"slots ", AllMove::hash},
+                                                                {"forward ", AllMove::forward}};
+  for (const std::string& setting : plan.settings) {
+    for (const auto& [what, move] : kBreaking) {
+      if (!setting.starts_with(what)) continue;
+      plan.breaks += (plan.breaks.empty() ? "" : ", ") + setting;
+      plan.all_move = std::max(plan.all_move, move);
+    }
+  }
 }
 
 void compare_backends(const PoolConfig* before, const PoolConfig* after, PlanPool& plan) {
@@ -148,7 +155,7 @@ PlanService compare_services(const HeldService* before, const HeldService* after
     return plan;
   }
   plan.settings = compare_settings(*before, *after);
-  plan.breaks = breaking_settings(plan.settings);
+  note_breaking_settings(plan);
   const bool is_changed =
       !plan.settings.empty() ||
       std::any_of(plan.pools.begin(), plan.pools.end(),
@@ -157,14 +164,26 @@ PlanService compare_services(const HeldService* before, const HeldService* after
   return plan;
 }
 
+void PlanService::note_moved(uint32_t slots, uint32_t to_other_pool) {
+  const uint32_t all = std::max(slots_before, slots_after);
+  const auto has_slots = [](const PlanPool& pool) {
+    return pool.slots_before != 0 || pool.slots_after != 0;
+  };
+  const bool any_other = std::count_if(pools.begin(), pools.end(), has_slots) > 1;
+  slots_moved = all_move == AllMove::no ? slots : all;
+  slots_to_other_pool = all_move == AllMove::hash && any_other ? all : to_other_pool;
+}
+
 std::vector<std::string> Plan::breaks() const {
   std::vector<std::string> sentences;
   for (const PlanService& service : services) {
     if (service.breaks.empty()) continue;
+    const uint32_t all = std::max(service.slots_before, service.slots_after);
     const std::string moved =
         service.slots_moved == 0 ? ""
-                                 : fmt::format("{} of {} slots move, and ", service.slots_moved,
-                                               std::max(service.slots_before, service.slots_after));
+        : service.slots_moved == all
+            ? fmt::format("all {} slots move, and ", all)
+            : fmt::format("{} of {} slots move, and ", service.slots_moved, all);
     sentences.push_back(
         fmt::format("service {}: {} breaks connections: {}nothing is kept; pass "
                     "--break-connections to do it all the same",

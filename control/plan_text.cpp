@@ -51,17 +51,38 @@ void write_pool(const PlanPool& pool, const PlanService& service, int name_width
                        weight.after);
 }
 
-void write_service(const PlanService& service, std::string& out) {
+std::string_view all_move_text(PlanService::AllMove why) {
+  switch (why) {
+    case PlanService::AllMove::vip:
+      return "no connection finds the service where it was";
+    case PlanService::AllMove::hash:
+      return "each connection may fall into another";
+    default:
+      return "each connection is forwarded in another way";
+  }
+}
+
+std::string slots_text(const PlanService& service, bool hard) {
+  const uint32_t all = std::max(service.slots_before, service.slots_after);
+  if (service.kind == PlanService::Kind::removed)
+    return hard || !service.breaks.empty()
+               ? fmt::format("  {} slots go at once: no connection is kept\n", all)
+               : fmt::format("  {} slots drain\n", all);
+  if (service.kind != PlanService::Kind::changed) return "";
+  if (service.all_move != PlanService::AllMove::no)
+    return fmt::format("  all {} slots: {}\n", all, all_move_text(service.all_move));
+  return fmt::format("  {} of {} slots move, {} of them to another pool\n", service.slots_moved,
+                     all, service.slots_to_other_pool);
+}
+
+void write_service(const PlanService& service, bool hard, std::string& out) {
   out += fmt::format("service {}: {}\n", service.name, kind_text(service.kind));
   for (const std::string& setting : service.settings) out += fmt::format("  {}\n", setting);
   size_t width = 0;
   for (const PlanPool& pool : service.pools) width = std::max(width, pool.name.size());
   for (const PlanPool& pool : service.pools)
     write_pool(pool, service, static_cast<int>(width), out);
-  if (service.kind == PlanService::Kind::changed)
-    out += fmt::format("  {} of {} slots move, {} of them to another pool\n", service.slots_moved,
-                       std::max(service.slots_before, service.slots_after),
-                       service.slots_to_other_pool);
+  out += slots_text(service, hard);
   if (!service.breaks.empty())
     out += fmt::format("  breaks connections ({}): wants --break-connections\n", service.breaks);
   if (service.repair)
@@ -110,7 +131,7 @@ nlohmann::json service_json(const PlanService& service) {
 std::string Plan::text() const {
   std::string out;
   for (const std::string& fault : faults) out += fmt::format("cannot be published: {}\n", fault);
-  for (const PlanService& service : services) write_service(service, out);
+  for (const PlanService& service : services) write_service(service, hard, out);
   if (services.empty() && faults.empty()) out += "nothing changes\n";
   if (unchanged != 0)
     out += fmt::format("{} {} unchanged\n", unchanged,

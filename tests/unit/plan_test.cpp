@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/plan.h"
 
+#include <tuple>
+
 #include "tests/unit/publish_fixture.h"
 
 namespace belka {
@@ -86,13 +88,43 @@ TEST_F(PlanTest, SaysNothingOfWhatTheTablesDoNotKeep) {
             "nothing changes\n1 service stays unchanged\n");
 }
 
-TEST_F(PlanTest, ANewForwardingModeStoresEverySlotButMovesNone) {
+TEST_F(PlanTest, ANewForwardingModeConcernsEverySlot) {
   publisher_.publish(config_with({web()}));
   ServiceConfig wanted = web();
   wanted.forward = ForwardMode::ipip;
   const Plan plan = publisher_.plan(config_with({wanted}));
   EXPECT_EQ(plan.services.at(0).words, 64u);
-  EXPECT_EQ(plan.services.at(0).slots_moved, 0u);
+  EXPECT_EQ(plan.services.at(0).slots_moved, 64u);
+  EXPECT_EQ(plan.services.at(0).slots_to_other_pool, 0u);
+  EXPECT_NE(plan.text().find("  all 64 slots: each connection is forwarded in another way\n"),
+            std::string::npos)
+      << plan.text();
+}
+
+// The slots answer as before, but a connection does not find the one that it had.
+TEST_F(PlanTest, AnotherHashAddressOrNumberOfSlotsMovesAllSlots) {
+  publisher_.publish(config_with({web()}));
+  ServiceConfig hash = web(), vip = web(), alone = web(64, 0);
+  hash.hash = HashMode::source;
+  vip.vip = address("203.0.113.11");
+  for (const auto& [wanted, slots, others, line] :
+       std::vector<std::tuple<ServiceConfig, uint32_t, uint32_t, std::string>>{
+           {hash, 64, 64, "  all 64 slots: each connection may fall into another\n"},
+           {web(128), 128, 128, "  all 128 slots: each connection may fall into another\n"},
+           {vip, 64, 0, "  all 64 slots: no connection finds the service where it was\n"}}) {
+    const Plan plan = publisher_.plan(config_with({wanted}));
+    EXPECT_EQ(plan.slots_moved(), slots) << line;
+    EXPECT_EQ(plan.services.at(0).slots_to_other_pool, others) << line;
+    EXPECT_NE(plan.text().find(line), std::string::npos) << plan.text();
+    ASSERT_EQ(plan.breaks().size(), 1u);
+    EXPECT_NE(plan.breaks()[0].find("all " + std::to_string(slots) + " slots move, and nothing"),
+              std::string::npos)
+        << plan.breaks()[0];
+  }
+  publisher_.publish(config_with({alone}));
+  alone.hash = HashMode::source;
+  EXPECT_EQ(publisher_.plan(config_with({alone})).services.at(0).slots_to_other_pool, 0u)
+      << "prod has all slots";
 }
 
 TEST_F(PlanTest, ABackendThatChangesPoolChangesThePoolOfItsSlotsAlone) {
@@ -114,6 +146,15 @@ TEST_F(PlanTest, ShowsWhatGoes) {
   ASSERT_EQ(plan.services.size(), 1u);
   EXPECT_EQ(plan.services[0].kind, PlanService::Kind::removed);
   EXPECT_EQ(plan.unchanged, 1u);
+  EXPECT_NE(plan.text().find("  64 slots drain\n"), std::string::npos) << plan.text();
+  Plan hard = publisher_.plan(config_with({dns()}), Pace::hard);
+  hard.hard = true;
+  EXPECT_NE(hard.text().find("  64 slots go at once: no connection is kept\n"), std::string::npos)
+      << hard.text();
+  ServiceConfig heir = web();
+  heir.name = "heir";
+  EXPECT_NE(publisher_.plan(config_with({heir, dns()})).text().find("  64 slots go at once"),
+            std::string::npos);
 }
 
 TEST_F(PlanTest, SaysWhyAChangeCannotBeHad) {
