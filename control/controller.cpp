@@ -2,11 +2,15 @@
 #include "control/controller.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
+#include <set>
 #include <sstream>
 
+#include "control/config_duration.h"
 #include "control/drains.h"
 #include "control/error.h"
 #include "control/explain.h"
@@ -74,7 +78,6 @@ Wanted read_wanted(std::string_view yaml, std::string_view file_name,
   return {std::move(result.config), {}};
 }
 
-// All ages are counted in ticks.
 // Without the blanks that make it a table.
 std::string squeezed(const std::string& line) {
   std::istringstream words(line);
@@ -83,27 +86,38 @@ std::string squeezed(const std::string& line) {
   return text;
 }
 
-// Who is called at night sees in the log who changed what.
+std::string_view pace_text(Pace pace) {
+  return pace == Pace::gentle ? ", gentle" : pace == Pace::hard ? ", hard" : "";
+}
+
+// Who is called at night sees in the log what was changed.
 void log_change(const Plan& plan, uint64_t generation, Pace pace) {
-  const char* how = pace == Pace::gentle ? ", gentle" : pace == Pace::hard ? ", hard" : "";
   std::istringstream text(plan.text());
   std::string line, all;
   while (std::getline(text, line)) all += (all.empty() ? "" : "; ") + squeezed(line);
-  log_info(fmt::format("generation {}{}: {}", generation, how, all));
+  log_info(fmt::format("generation {}{}: {}", generation, pace_text(pace), all));
 }
 
+// As they are asked for, and as they stand in the log.
+struct Verb {
+  std::string_view name, done;
+  enum backend_admin admin;
+};
+constexpr Verb kVerbs[] = {{"drain", "drained", BACKEND_DRAINED},
+                           {"undrain", "undrained", BACKEND_ENABLED},
+                           {"disable", "disabled", BACKEND_DISABLED}};
+
+const Verb* find_verb(std::string_view name) {
+  const auto* const found = std::ranges::find(kVerbs, name, &Verb::name);
+  return found == std::end(kVerbs) ? nullptr : found;
+}
+
+// All ages are counted in ticks.
 std::string tick_fault(const Config& before, const Config& wanted) {
   return fmt::format(
       "tick: found {} ms, this belkad runs with {} ms; to change it, start belkad again with this "
       "file",
       wanted.tick_ms, before.tick_ms);
-}
-
-std::optional<uint8_t> admin_of(std::string_view verb) {
-  if (verb == "drain") return BACKEND_DRAINED;
-  if (verb == "undrain") return BACKEND_ENABLED;
-  if (verb == "disable") return BACKEND_DISABLED;
-  return std::nullopt;
 }
 
 json plan_body(const Plan& plan, uint64_t generation) {
@@ -235,7 +249,12 @@ Answer Controller::drains() const {
 Answer Controller::release(std::string_view service) {
   const std::lock_guard lock(mutex_);
   if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
+  const uint32_t pins = publisher_.moving(held_service(service)).pins;
   publisher_.release(service);
+  log_info(
+      fmt::format("service {}: gave up the connections that were kept elsewhere, {} at the "
+                  "last sweep",
+                  service, pins));
   return accept(drains_json(publisher_));
 }
 
@@ -243,22 +262,30 @@ Answer Controller::drain_limit(std::string_view service, uint32_t limit_ms) {
   const std::lock_guard lock(mutex_);
   if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
   publisher_.set_drain_limit(service, limit_ms);
+  log_info(
+      fmt::format("service {}: connections elsewhere are kept {}", service,
+                  limit_ms == 0 ? "while they live" : "for at most " + format_duration(limit_ms)));
   return accept(drains_json(publisher_));
 }
 
-// The numbers of those that a request names.
-std::vector<uint16_t> Controller::backends_at(const Address& address,
-                                              std::string_view service) const {
-  std::vector<uint16_t> numbers;
-  for (const BackendRef& backend : publisher_.backends())
-    if (backend.address == address && (service.empty() || backend.service_name == service))
-      numbers.push_back(backend.number);
-  return numbers;
+// Those that a request names.
+std::vector<BackendRef> Controller::backends_at(const Address& address,
+                                                std::string_view service) const {
+  std::vector<BackendRef> backends = publisher_.backends();
+  std::erase_if(backends, [&](const BackendRef& backend) {
+    return backend.address != address || (!service.empty() && backend.service_name != service);
+  });
+  return backends;
+}
+
+// With the lock held, of a service that is held.
+const HeldService& Controller::held_service(std::string_view name) const {
+  return publisher_.holdings().services.find(name)->second;
 }
 
 Answer Controller::set_backend(const BackendRequest& request) {
-  const auto admin = admin_of(request.verb);
-  if (!admin) {
+  const Verb* verb = find_verb(request.verb);
+  if (verb == nullptr) {
     return refuse(Fault::invalid, {fmt::format("found {}, allowed is drain, undrain or disable",
                                                quote(request.verb))});
   }
@@ -275,19 +302,26 @@ Answer Controller::set_backend(const BackendRequest& request) {
   const std::lock_guard lock(mutex_);
   if (!request.service.empty())
     if (auto refusal = refuse_unknown(request.service)) return std::move(*refusal);
-  const std::vector<uint16_t> numbers = backends_at(*address, request.service);
-  if (numbers.empty()) {
+  const std::vector<BackendRef> backends = backends_at(*address, request.service);
+  if (backends.empty()) {
     const std::string where =
         request.service.empty() ? "any service" : "service " + std::string(request.service);
     return refuse(Fault::not_found, {fmt::format("no backend {} in {}; `belkactl get backends` "
                                                  "lists them",
                                                  address->text(), where)});
   }
+  std::vector<uint16_t> numbers;
+  for (const BackendRef& backend : backends) numbers.push_back(backend.number);
   try {
-    publisher_.set_admin(numbers, *admin, request.pace);
+    publisher_.set_admin(numbers, verb->admin, request.pace);
   } catch (const Error& error) {
     return refuse(Fault::conflict, {error.what()});
   }
+  std::set<std::string_view> names;
+  for (const BackendRef& backend : backends) names.insert(backend.service_name);
+  log_info(fmt::format("generation {}{}: backend {} {} in {}", publisher_.generation(),
+                       pace_text(request.pace), address->text(), verb->done,
+                       fmt::join(names, ", ")));
   json body = backends_json(*tables_.view());
   json named = json::array();
   for (json& backend : body.at("backends"))

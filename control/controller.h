@@ -18,6 +18,7 @@
 namespace belka {
 
 class Publisher;
+struct BackendRef;
 
 // What the tables cannot tell and `status` shows. The daemon implements it; a Controller calls it
 // with its lock held, from any thread: it must not call the Controller, nor wait for anybody who
@@ -135,7 +136,8 @@ class Controller {
 
  private:
   Answer publish(const Config& wanted, const ChangeRequest& request);
-  std::vector<uint16_t> backends_at(const Address& address, std::string_view service) const;
+  std::vector<BackendRef> backends_at(const Address& address, std::string_view service) const;
+  const HeldService& held_service(std::string_view name) const;
   Answer refuse_absent(std::string_view name) const;
   std::optional<Answer> refuse_unknown(std::string_view service) const;
   void count_anew(const Config& before, const Config& after);

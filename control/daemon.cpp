@@ -61,6 +61,22 @@ std::set<uint32_t> ifindexes(const std::vector<Link>& links) {
   return numbers;
 }
 
+// What is on its way out.
+std::set<std::string> leaving_of(const Holdings& holdings) {
+  std::set<std::string> leaving;
+  for (const auto& [name, service] : holdings.services) {
+    if (service.draining) leaving.insert(fmt::format("service {}", name));
+    for (const HeldBackend& backend : service.leaving)
+      leaving.insert(fmt::format("backend {} of service {}", backend.address.text(), name));
+  }
+  return leaving;
+}
+
+void log_removed(const std::set<std::string>& before, const std::set<std::string>& after) {
+  for (const std::string& each : before)
+    if (!after.contains(each)) log_info(fmt::format("{} has drained and is removed", each));
+}
+
 // Takes back programs, tables and a directory that were made, unless the start came to its end.
 class Undo {
  public:
@@ -295,9 +311,11 @@ void Daemon::pass_time(Publisher& publisher) {
   next_tick_ = now + Neighbours::kTick;
   if (now < next_pass_) return;
   next_pass_ = now + kPassTimeEvery;
+  const std::set<std::string> leaving = leaving_of(publisher.holdings());
   try {
     // What has drained is not looked after any more.
     if (publisher.pass_time()) published_ = true;
+    log_removed(leaving, leaving_of(publisher.holdings()));
   } catch (const Error& error) {
     log_error(fmt::format("time: {}", error.what()));
   }

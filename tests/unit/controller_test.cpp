@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/controller.h"
 
+#include <algorithm>
 #include <ctime>
+#include <functional>
 
 #include "control/cli_text.h"
 #include "tests/unit/controller_fixture.h"
@@ -109,6 +111,37 @@ TEST_F(ControllerTest, StatsCountFromTheChangeOfAService) {
   EXPECT_EQ(observed(), 0);
   counter.syns = 13;
   EXPECT_EQ(observed(), 3);
+}
+
+// The log goes to standard output here.
+TEST_F(ControllerTest, TheLogHasEveryChange) {
+  controller_.apply(web_yaml(), "web.yaml");
+  const auto logged = [&](const std::function<Answer()>& change) {
+    testing::internal::CaptureStdout();
+    const Answer answer = change();
+    const std::string log = testing::internal::GetCapturedStdout();
+    EXPECT_THAT(answer.errors, ElementsAre());
+    EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+    return log;
+  };
+  const auto backend = [&](const char* verb, Pace pace) {
+    return logged([&] {
+      return controller_.set_backend(
+          {.address = "10.0.1.1", .verb = verb, .service = "", .pace = pace});
+    });
+  };
+  EXPECT_THAT(logged([&] { return controller_.split("web", {"canary=10%"}); }),
+              HasSubstr("generation 2: service web: changed;"));
+  EXPECT_THAT(backend("drain", Pace::gentle),
+              HasSubstr("generation 3, gentle: backend 10.0.1.1 drained in web\n"));
+  EXPECT_THAT(backend("disable", Pace::now), HasSubstr("backend 10.0.1.1 disabled in web\n"));
+  EXPECT_THAT(backend("undrain", Pace::now), HasSubstr("backend 10.0.1.1 undrained in web\n"));
+  EXPECT_THAT(logged([&] { return controller_.drain_limit("web", 600'000); }),
+              HasSubstr("service web: connections elsewhere are kept for at most 600s\n"));
+  EXPECT_THAT(logged([&] { return controller_.drain_limit("web", 0); }),
+              HasSubstr("service web: connections elsewhere are kept while they live\n"));
+  EXPECT_THAT(logged([&] { return controller_.release("web"); }),
+              HasSubstr("service web: gave up the connections that were kept elsewhere, 0 at"));
 }
 
 TEST_F(ControllerTest, StatusShowsPlanesAndWhatIsUnresolved) {
