@@ -177,7 +177,9 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
   count_anew(before, publisher_.in_force());
   log_change(plan, publisher_.generation(), request.pace);
   json body = plan_body(plan, publisher_.generation());
-  body["held_slots"] = publisher_.held_slots();
+  size_t held = 0;
+  for (const PlanService& service : plan.services) held += publisher_.held_slots(service.name);
+  body["held_slots"] = held;
   return accept(std::move(body));
 }
 

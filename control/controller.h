@@ -92,8 +92,9 @@ class Controller {
   Controller(Tables& tables, Publisher& publisher, StatusSource& source,
              std::function<void(const Config&)> persist);
 
-  // Body of both: {"plan": the plan, "text": the plan for people, "generation": n}. `file_name`
-  // labels errors. plan changes nothing, and its generation is the one in force.
+  // Body of both: {"plan": the plan, "text": the plan for people, "generation": n}, and of apply
+  // "held_slots", of the services that it changes. `file_name` labels errors. plan changes nothing,
+  // and its generation is the one in force.
   Answer apply(std::string_view yaml, std::string_view file_name,
                const ChangeRequest& request = {});
   Answer plan(std::string_view yaml, std::string_view file_name, Pace pace) const;

@@ -149,9 +149,8 @@ class Publisher {
   // over that of another with the same address and mode, or has what the hook says.
   bool set_route(uint16_t backend, const std::optional<Route>& route);
 
-  // Slots that wait for their hold time, and change then: of all services, or of some.
-  size_t held_slots() const { return holds_.size(); }
-  size_t held_slots(const std::set<std::string>& services) const;
+  // Slots that wait for their hold time, and change then: of one service, or of all.
+  size_t held_slots(std::string_view service = {}) const;
 
   // Blanks what was unlinked and has rested. commit does it at its end; to be called now and then.
   void collect();

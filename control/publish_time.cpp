@@ -84,12 +84,12 @@ void Publisher::note_held() {
   }
 }
 
-size_t Publisher::held_slots(const std::set<std::string>& services) const {
-  std::set<uint16_t> numbers;
-  for (const auto& [name, service] : holdings_.services)
-    if (services.contains(name)) numbers.insert(service.number);
+size_t Publisher::held_slots(std::string_view name) const {
+  if (name.empty()) return holds_.size();
+  const auto wanted = holdings_.services.find(name);
+  if (wanted == holdings_.services.end()) return 0;
   return static_cast<size_t>(std::count_if(holds_.begin(), holds_.end(), [&](const auto& hold) {
-    return numbers.contains(hold.second.service);
+    return hold.second.service == wanted->second.number;
   }));
 }
 

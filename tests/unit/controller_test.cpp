@@ -65,6 +65,21 @@ TEST_F(ControllerTest, SplitChangesTheSharesAndAnswersWhatIsInForce) {
   EXPECT_EQ(persisted_.back().services[0].pools[1].share_ppm, 100000u);
 }
 
+TEST_F(ControllerTest, OnlyTheSlotsOfTheServicesThatChangeAreSaidToBeHeld) {
+  std::string both = web_yaml();
+  std::string api = web_yaml("25%", "api");
+  api = api.substr(api.find("  - name"));
+  api.replace(api.find("443"), 3, "444");
+  ASSERT_THAT(controller_.apply(both + api, "web.yaml").errors, ElementsAre());
+  const auto held = [&](const char* service, const char* share, Pace pace) {
+    return controller_.split(service, {share}, {.pace = pace}).body["held_slots"].get<uint64_t>();
+  };
+  EXPECT_EQ(held("api", "canary=50%", Pace::gentle), 512u);
+  EXPECT_EQ(held("web", "canary=50%", Pace::now), 0u);
+  EXPECT_EQ(publisher_.held_slots(), 512u);
+  EXPECT_EQ(publisher_.held_slots("nobody"), 0u);
+}
+
 TEST_F(ControllerTest, SplitNamesWhatThereIs) {
   controller_.apply(web_yaml(), "web.yaml");
   const Answer service = controller_.split("wbe", {"canary=10%"});
