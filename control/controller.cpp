@@ -285,6 +285,17 @@ const HeldService& Controller::held_service(std::string_view name) const {
   return publisher_.holdings().services.find(name)->second;
 }
 
+// As it was before a change that cannot be had: what is refused must not be done at the next tick.
+void Controller::restore_admin(const std::vector<BackendRef>& backends) {
+  for (const BackendRef& backend : backends) {
+    try {
+      publisher_.set_admin({backend.number}, backend.admin);
+    } catch (const Error&) {
+      // It is stored by then; the same fault keeps it from being looked at.
+    }
+  }
+}
+
 Answer Controller::set_backend(const BackendRequest& request) {
   const Verb* verb = find_verb(request.verb);
   if (verb == nullptr) {
@@ -313,14 +324,17 @@ Answer Controller::set_backend(const BackendRequest& request) {
                                                  address->text(), where)});
   }
   std::vector<uint16_t> numbers;
-  for (const BackendRef& backend : backends) numbers.push_back(backend.number);
+  std::set<std::string_view> names;
+  for (const BackendRef& backend : backends) {
+    numbers.push_back(backend.number);
+    names.insert(backend.service_name);
+  }
   try {
     publisher_.set_admin(numbers, verb->admin, request.pace);
   } catch (const Error& error) {
+    restore_admin(backends);
     return refuse(Fault::conflict, {error.what()});
   }
-  std::set<std::string_view> names;
-  for (const BackendRef& backend : backends) names.insert(backend.service_name);
   log_info(fmt::format("generation {}{}: backend {} {} in {}", publisher_.generation(),
                        pace_text(request.pace), address->text(), verb->done,
                        fmt::join(names, ", ")));

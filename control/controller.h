@@ -138,6 +138,7 @@ class Controller {
  private:
   Answer publish(const Config& wanted, const ChangeRequest& request);
   std::vector<BackendRef> backends_at(const Address& address, std::string_view service) const;
+  void restore_admin(const std::vector<BackendRef>& backends);
   const HeldService& held_service(std::string_view name) const;
   Answer refuse_absent(std::string_view name) const;
   std::optional<Answer> refuse_unknown(std::string_view service) const;

@@ -159,6 +159,22 @@ TEST_F(ControllerTest, TheLogHasEveryChange) {
               HasSubstr("service web: gave up the connections that were kept elsewhere, 0 at"));
 }
 
+// On tables whose canary has a share, but has lost its backend.
+TEST_F(ControllerTest, ABackendWhoseChangeIsRefusedStaysAsItWas) {
+  controller_.apply(web_yaml(), "web.yaml");
+  for (const BackendRef& backend : publisher_.backends())
+    if (backend.pool == "canary") tables_.view()->backends[backend.number].draining = 1;
+  Publisher next(tables_, Seed{});
+  Controller controller(tables_, next, source_, [](const Config&) {});
+  for (const char* verb : {"drain", "disable"}) {
+    const Answer answer = controller.set_backend({.address = "10.0.1.1", .verb = verb});
+    EXPECT_EQ(answer.fault, Fault::conflict);
+    EXPECT_THAT(answer.errors, ElementsAre(HasSubstr("no backend of a weight above 0")));
+    for (const BackendRef& backend : next.backends())
+      EXPECT_EQ(backend.admin, BACKEND_ENABLED) << backend.address.text();
+  }
+}
+
 TEST_F(ControllerTest, StatusShowsPlanesAndWhatIsUnresolved) {
   controller_.apply(web_yaml(), "web.yaml");
   struct timespec now {};
