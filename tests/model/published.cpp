@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "control/slot_change.h"
 #include "tests/model/reach.h"
@@ -253,12 +254,13 @@ void Published::publish(Pace pace) {
 
 // What the change promises, before its first store.
 void Published::foresee(const PreparedChange& change) {
+  const std::set<uint32_t> given_up(change.given_up.begin(), change.given_up.end());
   for (const SlotStore& store : change.slots) {
     const uint32_t before = world_.word(store.index);
     if (world_.tells(store.index))
       world_.tell(fmt::format("slot {}: {} is to become {}", store.index, text_of_word(before),
                               text_of_word(store.word)));
-    if (change.pace == Pace::hard)
+    if (given_up.contains(store.index))
       oracle_.given_up(store.index, slot_current(store.word));
     else if (slot_begins(before, store.word))
       world_.plan(store.index).by_hand = world_.now;
@@ -271,9 +273,7 @@ void Published::release() {
   for (uint32_t slot = base; slot < base + kSlotsOfService; ++slot) {
     if (slot_is_settled(world_.word(slot))) continue;
     ++world_.figures.limits;
-    // What is held changes first, to whatever it was held for.
-    const uint32_t word = world_.word(slot);
-    oracle_.given_up(slot, slot_draining(word) == SLOT_HOLD ? uint16_t{0} : slot_current(word));
+    oracle_.given_up(slot, slot_current(world_.word(slot)));
   }
   publisher_->release(tcp ? "tcp" : "udp");
 }
