@@ -63,6 +63,7 @@ void Oracle::answered(const Message& message, const Answer& answer) {
 
 void Oracle::first_packet(Connection& connection, const Message& message, uint16_t backend) {
   connection.backend = backend;
+  connection.answered = world_.now;
   if (is_dead(backend)) excuse(connection, Excuse::backend_died);
   // It was under way when its slot was given up.
   const SlotPlan& slot = world_.plan(message.slot);
@@ -92,6 +93,10 @@ void Oracle::moved(Connection& connection, const Message& message, uint16_t back
     if (world_.plan(message.slot).by_hand >= connection.began)
       return excuse(connection, Excuse::syn_again);
   }
+  // It was under way when its slot was given up, and no other packet of its connection had arrived.
+  const Time given_up = world_.plan(message.slot).given_up;
+  if (message.sent <= given_up && given_up <= connection.answered)
+    return excuse(connection, Excuse::given_up);
   violation(message, fmt::format("was on {}, goes to {}", connection.backend, backend));
   connection.promised = false;
 }

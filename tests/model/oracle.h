@@ -17,7 +17,8 @@ struct Connection {
   bool closed = false;       // it sent a FIN or RST
   bool syn_refused = false;  // there was no place for its SYN's pin
   Time began = 0;
-  Time last = 0;  // when it last sent something
+  Time answered = 0;  // when its first packet was sent on
+  Time last = 0;      // when it last sent something
 };
 
 struct Violation {
