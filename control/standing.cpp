@@ -13,11 +13,21 @@ bool is_free(const BackendStanding& backend) {
   return backend.admin == BACKEND_ENABLED && !(backend.is_down && backend.rests);
 }
 
-bool has_too_few(const PoolStanding& pool, uint8_t fallback_before) {
-  if (pool.backends == 0) return false;
-  const bool wants_more = fallback_before == POOL_PROD || fallback_before == POOL_USE_ALL;
-  if (!wants_more || pool.needed == 1) return pool.up < pool.needed;
-  return pool.up < std::max(pool.needed, std::min(pool.needed + 1, pool.possible));
+bool is_possible(const BackendStanding& backend) { return backend.admin == BACKEND_ENABLED; }
+
+// It is about to serve, and fails nothing.
+bool returns(const BackendStanding& backend) {
+  return is_possible(backend) && backend.healthy && backend.is_down && backend.rests;
+}
+
+uint32_t needed_of(const PoolConfig& pool, uint32_t possible, uint32_t returning,
+                   uint8_t fallback) {
+  const uint32_t counted = fallback == POOL_ITSELF ? possible - returning : possible;
+  const uint32_t share = counted * pool.min_healthy_percent + kAllPercent - 1;
+  const uint32_t needed = std::max(1u, share / kAllPercent);
+  const bool wants_more = fallback == POOL_PROD || fallback == POOL_USE_ALL;
+  if (!wants_more || needed == 1) return needed;
+  return std::max(needed, std::min(needed + 1, possible));
 }
 
 enum pool_fallback fallback_of(const PoolConfig& pool, bool any_is_free) {
@@ -46,16 +56,20 @@ PoolStanding stand(const PoolConfig& pool, const std::vector<BackendStanding>& b
                    uint8_t fallback_before) {
   PoolStanding standing;
   bool any_is_free = false;
+  uint32_t returning = 0;
   for (size_t i = 0; i < backends.size(); ++i) {
     if (pool.backends[i].weight == 0) continue;
     ++standing.backends;
     any_is_free |= is_free(backends[i]);
-    standing.possible += backends[i].admin == BACKEND_ENABLED ? 1 : 0;
+    standing.possible += is_possible(backends[i]) ? 1 : 0;
+    returning += returns(backends[i]) ? 1 : 0;
     standing.up += is_free(backends[i]) && backends[i].healthy ? 1 : 0;
   }
-  const uint32_t share = standing.backends * pool.min_healthy_percent + kAllPercent - 1;
-  standing.needed = std::max(1u, share / kAllPercent);
-  if (has_too_few(standing, fallback_before)) standing.fallback = fallback_of(pool, any_is_free);
+  const enum pool_fallback way = fallback_of(pool, any_is_free);  // where it falls back
+  const uint32_t needed = needed_of(pool, standing.possible, returning,
+                                    fallback_before == POOL_ITSELF ? POOL_ITSELF : way);
+  if (standing.backends != 0 && standing.up < needed) standing.fallback = way;
+  standing.needed = needed_of(pool, standing.possible, returning, standing.fallback);
   const bool uses_all = standing.fallback == POOL_USE_ALL;
   for (const BackendStanding& backend : backends) {
     standing.serves.push_back(is_free(backend) && (backend.healthy || uses_all));

@@ -24,7 +24,7 @@ struct PoolStanding {
   uint32_t backends = 0;           // with a weight above 0
   uint32_t up = 0;                 // of them: healthy, and not taken out by an operator
   uint32_t possible = 0;           // of them: not taken out by an operator
-  uint32_t needed = 0;             // of them, so that the pool serves itself
+  uint32_t needed = 0;             // so many up, so that the pool serves itself, or does again
   std::vector<bool> serves;        // by backend: new connections may go to it
   std::vector<uint8_t> marks;      // by backend: enum backend_down, or-ed
   std::vector<bool> waits;         // by backend: it would be up, but for its rest
@@ -35,10 +35,12 @@ struct PoolStanding {
 // A backend that an operator drained gets no new connections; one that he disabled, and one that
 // fails its checks, is down as well: its connections are given up.
 //
-// A pool falls back when fewer of its backends are up than `min_healthy` of those with a weight
-// (rounded up), or none; and serves itself again when one more is up than that, or all that no
-// operator took out. Where one alone is enough, and where the fallback is to refuse (which helps
-// nobody), as many as are needed end it.
+// A pool falls back when none of its backends is up, or fewer than `min_healthy` (rounded up) of
+// those with a weight that no operator took out: to drain or to disable one, or to let it back, is
+// no reason, unless it was the last. So those that pass their checks and only rest before they
+// come back are not counted there. It serves itself again when one more is up than that, or all
+// that no operator took out, those that rest among them. Where one alone is enough, and where the
+// fallback is to refuse (which helps nobody), as many as are needed end it.
 PoolStanding stand(const PoolConfig& pool, const std::vector<BackendStanding>& backends,
                    uint8_t fallback_before);
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -93,8 +94,86 @@ TEST(Standing, AllOfThemAlwaysEndTheFallback) {
 }
 
 TEST(Standing, AShareOfBackendsIsRoundedUp) {
-  EXPECT_EQ(stand(pool_of(3, Fallback::prod, 34), {kUp, kFails, kFails}, 0).needed, 2u);
-  EXPECT_EQ(stand(pool_of(3, Fallback::prod, 33), {kUp, kFails, kFails}, 0).needed, 1u);
+  EXPECT_EQ(stand(pool_of(3, Fallback::prod, 34), {kUp, kUp, kFails}, POOL_ITSELF).needed, 2u);
+  EXPECT_EQ(stand(pool_of(3, Fallback::prod, 33), {kUp, kUp, kFails}, POOL_ITSELF).needed, 1u);
+}
+
+TEST(Standing, WhatIsNeededIsWhatEndsTheFallbackWhereThereIsOne) {
+  const PoolConfig half = pool_of(4, Fallback::prod, 50);
+  EXPECT_EQ(stand(half, up_of_four(2), POOL_ITSELF).needed, 2u);
+  EXPECT_EQ(stand(half, up_of_four(1), POOL_ITSELF).needed, 3u);
+  EXPECT_EQ(stand(half, up_of_four(2), POOL_PROD).needed, 3u);
+  EXPECT_EQ(stand(half, up_of_four(3), POOL_PROD).needed, 2u);
+  EXPECT_EQ(stand(pool_of(4, Fallback::refuse, 50), up_of_four(1), POOL_ITSELF).needed, 2u);
+}
+
+TEST(Standing, WhatIsNeededIsAShareOfThoseThatNoOperatorTookOut) {
+  const PoolConfig pool = pool_of(2, Fallback::refuse, 60, "prod");
+  for (const BackendStanding& out : {kDrained, kDisabled}) {
+    const PoolStanding standing = stand(pool, {kUp, out}, POOL_ITSELF);
+    EXPECT_EQ(standing.fallback, POOL_ITSELF);
+    EXPECT_EQ(standing.needed, 1u);
+    EXPECT_EQ(standing.serves, (std::vector<bool>{true, false}));
+  }
+  EXPECT_EQ(stand(pool, {kUp, kFails}, POOL_ITSELF).fallback, POOL_REFUSE);
+  EXPECT_EQ(stand(pool, {kFails, kDrained}, POOL_ITSELF).fallback, POOL_REFUSE);
+  // 1 of 3, of which 2 are needed.
+  EXPECT_EQ(
+      stand(pool_of(4, Fallback::prod, 50), {kUp, kFails, kFails, kDrained}, POOL_ITSELF).fallback,
+      POOL_PROD);
+}
+
+// One that was disabled rests before it serves again.
+TEST(Standing, LettingOneBackDoesNotMakeThePoolFallBackWhileItRests) {
+  const PoolConfig pool = pool_of(2, Fallback::refuse, 60, "prod");
+  EXPECT_EQ(stand(pool, {kUp, kBackTooSoon}, POOL_ITSELF).fallback, POOL_ITSELF);
+  EXPECT_EQ(stand(pool, {kUp, kBack}, POOL_ITSELF).fallback, POOL_ITSELF);
+  EXPECT_EQ(stand(pool, {kBackTooSoon, kBackTooSoon}, POOL_ITSELF).fallback, POOL_REFUSE);
+}
+
+TEST(Standing, OneThatRestsIsWaitedForBeforeTheFallbackEnds) {
+  const PoolConfig pool = pool_of(2, Fallback::refuse, 60, "prod");
+  EXPECT_EQ(stand(pool, {kUp, kBackTooSoon}, POOL_REFUSE).fallback, POOL_REFUSE);
+  EXPECT_EQ(stand(pool, {kUp, kBack}, POOL_REFUSE).fallback, POOL_ITSELF);
+}
+
+/// All that four backends can be, of these kinds, with each share.
+void for_each_four(const std::vector<BackendStanding>& kinds,
+                   const std::function<void(const std::vector<BackendStanding>&, uint32_t)>& see) {
+  const size_t all = kinds.size() * kinds.size() * kinds.size() * kinds.size();
+  for (size_t number = 0; number < all; ++number) {
+    std::vector<BackendStanding> four;
+    for (size_t rest = number; four.size() < 4; rest /= kinds.size())
+      four.push_back(kinds[rest % kinds.size()]);
+    for (const uint32_t percent : {0u, 1u, 25u, 50u, 60u, 75u, 100u}) see(four, percent);
+  }
+}
+
+TEST(Standing, WhereNobodyFailsNoPoolFallsBackThatHasOneUp) {
+  uint32_t seen = 0;
+  const auto see = [&](const std::vector<BackendStanding>& four, uint32_t percent) {
+    const PoolStanding pool = stand(pool_of(4, Fallback::prod, percent), four, POOL_ITSELF);
+    EXPECT_EQ(pool.fallback == POOL_ITSELF, pool.up != 0) << percent;
+    ++seen;
+  };
+  for_each_four({kUp, kDrained, kDisabled, kBackTooSoon}, see);
+  EXPECT_EQ(seen, 256u * 7);
+}
+
+TEST(Standing, WhatWasDecidedStaysAsLongAsNothingChanges) {
+  const auto see = [](const std::vector<BackendStanding>& four, uint32_t percent) {
+    for (const Fallback way : {Fallback::prod, Fallback::refuse, Fallback::use_all}) {
+      const PoolConfig config = pool_of(4, way, percent);
+      for (const uint8_t before : {POOL_ITSELF, POOL_PROD, POOL_REFUSE, POOL_USE_ALL}) {
+        const PoolStanding once = stand(config, four, before);
+        const PoolStanding twice = stand(config, four, once.fallback);
+        EXPECT_EQ(twice.fallback, once.fallback) << percent;
+        EXPECT_EQ(twice.needed, once.needed) << percent;
+        EXPECT_EQ(once.up < once.needed, once.fallback != POOL_ITSELF) << percent;
+      }
+    }
+  };
+  for_each_four({kUp, kFails, kDrained, kBackTooSoon}, see);
 }
 
 TEST(Standing, BackendsWithoutAWeightDoNotCount) {
