@@ -62,7 +62,10 @@ class PinsInterleavedTest : public testing::Test {
     also([this, plane, tcp_flags, hash] { answers_[plane] = decide(plane, tcp_flags, hash); });
   }
 
+  const struct tables* view() const { return tables_.view(); }
+
   void also(const std::function<void()>& task) { order_.tasks.push_back(task); }
+  void forget_tasks() { order_.tasks.clear(); }
 
   struct counters& row(uint32_t plane) {
     return tables_.view()->counters[plane];
@@ -299,6 +302,50 @@ TEST_F(PinsInterleavedTest, WhoPutInAPinLeavesItToThoseWhoUsedItSince) {
   prepare_ = [&used] { used = false; };
   fault_ = [this, &used] { return !used || !pins_of(kHash).empty() ? "" : text(); };
   expect_no_fault(3, true);
+}
+
+// A plane that was held up for longer than a tick, between its looks at the slot and at the pins,
+// may have missed what the daemon does to words and pins that old. So it decides once more, though
+// the slot's word is what it was.
+class PinsHeldUpTest : public PinsInterleavedTest {
+ protected:
+  void decide_after(uint32_t ticks) {
+    also([this, ticks] {
+      struct packet packet {};
+      packet.kind = PACKET_FLOW;
+      packet.tcp_flags = TCP_ACK;
+      const uint64_t seen = slot_word(view(), kSlot) | uint64_t{kTick} << 32;
+      view()->node->tick = kTick + ticks;
+      decide_in_bucket(view(), &bucket(), &packet, &row(0), kSlot, kHash, seen);
+    });
+  }
+};
+
+TEST_F(PinsHeldUpTest, APinIsPutInAnewAfterTwoTicksAndStaysAfterOne) {
+  for (const uint32_t ticks : {0, 1, 2, 5}) {
+    decide_after(ticks);
+    fault_ = [this, ticks] {
+      const uint32_t age = ticks > 1 ? kTick + ticks : kTick;
+      return pins_of(kHash) == std::vector{own_pin(age, PIN_OPEN, 2)} ? "" : text();
+    };
+    expect_no_fault(0, false);
+    forget_tasks();
+  }
+}
+
+TEST_F(PinsHeldUpTest, ARefusalIsCountedAnewAfterTwoTicksAndOnceAfterOne) {
+  prepare_ = [this] { fill_with_strangers(PINS_PER_BUCKET); };
+  for (const uint32_t ticks : {0, 1, 2, 5}) {
+    decide_after(ticks);
+    fault_ = [this, ticks] {
+      const bool again = ticks > 1;
+      const uint64_t tick = again ? kTick + ticks : kTick;
+      const bool counted = row(0).pins_refused == (again ? 2u : 1u);
+      return counted && row(0).pins_refused_tick == tick + 1 ? "" : text();
+    };
+    expect_no_fault(0, false);
+    forget_tasks();
+  }
 }
 
 }  // namespace
