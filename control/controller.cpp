@@ -59,23 +59,42 @@ const ServiceConfig* find_service(const Config& config, std::string_view name) {
 
 struct Wanted {
   std::optional<Config> config;
+  std::optional<Seed> seed;  // where it is another than the one in use
   Answer refusal;
 };
 
-Wanted read_wanted(std::string_view yaml, std::string_view file_name,
-                   const std::string& seed_file) {
+// A file that is lost or spoilt must not keep an operator from changes with the seed in use.
+std::optional<Seed> read_wanted_seed(const std::string& path, const std::string& path_in_use) {
+  try {
+    if (auto seed = find_seed(path)) return seed;
+    if (path != path_in_use)
+      throw Error(
+          fmt::format("found {}, where no file is; copy the fleet's seed there, or leave {}, whose "
+                      "seed is in use",
+                      quote(path), quote(path_in_use)));
+    log_warn(fmt::format("{} is gone: the seed in use stays, but the next start wants it", path));
+  } catch (const Error& error) {
+    if (path != path_in_use) throw;
+    log_warn(fmt::format("{}; the seed in use stays, but the next start wants it", error.what()));
+  }
+  return std::nullopt;
+}
+
+Wanted read_wanted(std::string_view yaml, std::string_view file_name, const std::string& seed_file,
+                   const Seed& seed) {
   ConfigResult result = parse_config(yaml, file_name);
   std::vector<std::string> errors;
   for (const ConfigError& error : result.errors) errors.push_back(error.text());
-  if (!result.config) return {std::nullopt, refuse(Fault::invalid, std::move(errors))};
-  if (result.config->seed_file != seed_file) {
-    return {std::nullopt,
-            refuse(Fault::conflict,
-                   {fmt::format("{}: seed_file: found {}, this belkad runs with {}; to change it, "
-                                "start belkad again with this file (every client is dealt anew)",
-                                file_name, quote(result.config->seed_file), quote(seed_file))})};
+  if (!result.config)
+    return {std::nullopt, std::nullopt, refuse(Fault::invalid, std::move(errors))};
+  try {
+    auto wanted = read_wanted_seed(result.config->seed_file, seed_file);
+    if (wanted == seed) wanted.reset();
+    return {std::move(result.config), wanted, {}};
+  } catch (const Error& error) {
+    return {std::nullopt, std::nullopt,
+            refuse(Fault::conflict, {fmt::format("{}: seed_file: {}", file_name, error.what())})};
   }
-  return {std::move(result.config), {}};
 }
 
 // Without the blanks that make it a table.
@@ -127,7 +146,7 @@ json plan_body(const Plan& plan, uint64_t generation) {
 }  // namespace
 
 Controller::Controller(Tables& tables, Publisher& publisher, StatusSource& source,
-                       std::function<void(const Config&)> persist)
+                       std::function<void(const Config&, const Seed&)> persist)
     : tables_(tables), publisher_(publisher), source_(source), persist_(std::move(persist)) {
   count_anew({}, {});
 }
@@ -149,32 +168,34 @@ void Controller::count_anew(const Config& before, const Config& after) {
 }
 
 // With the lock held.
-Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
-  const Config before = publisher_.in_force();
+Answer Controller::publish(const Config& wanted, const ChangeRequest& request, const Seed* seed) {
+  Config before = publisher_.in_force();
+  before.seed_file = source_.seed_file();
+  const Seed seed_before = publisher_.seed();
   if (wanted.tick_ms != before.tick_ms)
     return refuse(Fault::conflict, {tick_fault(before, wanted)});
-  Plan plan = publisher_.plan(wanted, request.pace);
+  Plan plan = publisher_.plan(wanted, request.pace, seed);
   plan.hard = request.pace == Pace::hard;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   if (!request.break_connections && !plan.breaks().empty())
     return refuse(Fault::conflict, plan.breaks());
   try {
-    persist_(wanted);
+    persist_(wanted, seed == nullptr ? seed_before : *seed);
   } catch (const Error& error) {
     return refuse(Fault::failed, {error.what()});
   }
   try {
-    publisher_.publish(wanted, request.pace);
+    publisher_.publish(wanted, request.pace, seed);
   } catch (const Error& error) {
     Answer refusal = refuse(Fault::conflict, {error.what()});
     try {
-      persist_(before);
+      persist_(before, seed_before);
     } catch (const Error& again) {
       refusal.errors.emplace_back(again.what());
     }
     return refusal;
   }
-  count_anew(before, publisher_.in_force());
+  count_anew(plan.other_seed ? Config{} : before, publisher_.in_force());
   log_change(plan, publisher_.generation(), request.pace);
   json body = plan_body(plan, publisher_.generation());
   size_t held = 0;
@@ -186,18 +207,18 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request) {
 Answer Controller::apply(std::string_view yaml, std::string_view file_name,
                          const ChangeRequest& request) {
   const std::lock_guard lock(mutex_);
-  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
+  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file(), publisher_.seed());
   if (!wanted.config) return std::move(wanted.refusal);
-  return publish(*wanted.config, request);
+  return publish(*wanted.config, request, wanted.seed ? &*wanted.seed : nullptr);
 }
 
 Answer Controller::plan(std::string_view yaml, std::string_view file_name, Pace pace) const {
   const std::lock_guard lock(mutex_);
-  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file());
+  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file(), publisher_.seed());
   if (!wanted.config) return std::move(wanted.refusal);
   if (wanted.config->tick_ms != publisher_.in_force().tick_ms)
     return refuse(Fault::conflict, {tick_fault(publisher_.in_force(), *wanted.config)});
-  Plan plan = publisher_.plan(*wanted.config, pace);
+  Plan plan = publisher_.plan(*wanted.config, pace, wanted.seed ? &*wanted.seed : nullptr);
   plan.hard = pace == Pace::hard;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   return accept(plan_body(plan, publisher_.generation()));

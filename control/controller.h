@@ -12,6 +12,7 @@
 
 #include "control/change.h"
 #include "control/config.h"
+#include "control/seed.h"
 #include "control/stats.h"
 #include "dataplane/tables.h"
 
@@ -86,15 +87,17 @@ struct ChangeRequest {
 // nothing. Calls throw nothing but std::bad_alloc.
 class Controller {
  public:
-  // `persist` keeps the configuration for the next start. It is called, with the lock held, before
-  // a change is published, so that a crash between the two finishes the change at the next start;
-  // what it throws as Error refuses the change. All references must outlive the Controller.
+  // `persist` keeps the configuration for the next start, and notes the seed that goes with it. It
+  // is called, with the lock held, before a change is published, so that a crash between the two
+  // finishes the change at the next start; what it throws as Error refuses the change. All
+  // references must outlive the Controller.
   Controller(Tables& tables, Publisher& publisher, StatusSource& source,
-             std::function<void(const Config&)> persist);
+             std::function<void(const Config&, const Seed&)> persist);
 
   // Body of both: {"plan": the plan, "text": the plan for people, "generation": n}, and of apply
   // "held_slots", of the services that it changes. `file_name` labels errors. plan changes nothing,
-  // and its generation is the one in force.
+  // and its generation is the one in force. The seed is that of the file's seed_file, if it is
+  // there; else the one in use, where its path is the same.
   Answer apply(std::string_view yaml, std::string_view file_name,
                const ChangeRequest& request = {});
   Answer plan(std::string_view yaml, std::string_view file_name, Pace pace) const;
@@ -136,7 +139,7 @@ class Controller {
   void with_publisher(const std::function<void(Publisher&)>& work);
 
  private:
-  Answer publish(const Config& wanted, const ChangeRequest& request);
+  Answer publish(const Config& wanted, const ChangeRequest& request, const Seed* seed = nullptr);
   std::vector<BackendRef> backends_at(const Address& address, std::string_view service) const;
   void restore_admin(const std::vector<BackendRef>& backends);
   const HeldService& held_service(std::string_view name) const;
@@ -147,7 +150,7 @@ class Controller {
   Tables& tables_;
   Publisher& publisher_;
   StatusSource& source_;
-  std::function<void(const Config&)> persist_;
+  std::function<void(const Config&, const Seed&)> persist_;
   StatsBaseline baseline_;  // the counters as they stood at each service's last change
   mutable std::mutex mutex_;
 };

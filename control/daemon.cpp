@@ -2,6 +2,7 @@
 #include "control/daemon.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -103,23 +104,22 @@ class Undo {
   Xdp* xdp_ = nullptr;
 };
 
-// Another seed would deal every client anew, behind a plan that says that nothing changes.
-void require_same_seed(const struct tables& tables, const Seed& seed, const std::string& file) {
-  for (const ServiceView& service : view_services(tables)) {
-    const SipKey key = service_key(seed, service.name);
-    const service_entry* const begin = tables.services;
-    const service_entry* const end = begin + SERVICE_TABLE;
-    const auto* entry = std::find_if(begin, end, [&](const service_entry& each) {
-      return each.service == service.number && (each.port_protocol_family >> 16 & 0xff) != 0 &&
-             each.port_protocol_family >> 24 != PLACE_TOMBSTONE;
-    });
-    if (entry == end || (entry->hash_key[0] == key.k0 && entry->hash_key[1] == key.k1)) continue;
-    throw Error(fmt::format(
-        "the tables were made with another seed than {} has, which would move every connection of "
-        "service {}: name the right one as seed_file in the configuration, or give up what is in "
-        "force with belkad --uninstall",
-        file, service.name));
+// Rings that are in force are never made with a new seed.
+Seed seed_for(const struct tables& tables, const std::string& path) {
+  if (auto seed = find_seed(path)) return *seed;
+  if (!view_services(tables).empty()) {
+    throw Error(
+        fmt::format("there is no seed file {}, but the tables have services whose rings were made "
+                    "with a seed: put it there, name it as seed_file in the configuration, or give "
+                    "up what is in force with belkad --uninstall",
+                    path));
   }
+  const Seed seed = read_or_create_seed(path);
+  log_warn(
+      fmt::format("there was no seed in {}: made a new one; machines that are to split alike need "
+                  "the same",
+                  path));
+  return seed;
 }
 
 }  // namespace
@@ -127,9 +127,9 @@ void require_same_seed(const struct tables& tables, const Seed& seed, const std:
 struct Daemon::Start {
   Config config;
   std::string why;
-  bool seed_is_known = false;  // it made the rings that are in force, so it must not be made anew
-  bool leave_tables = false;   // nothing is to be published
-  bool is_saved = false;       // it is what the state directory has
+  bool leave_tables = false;  // nothing is to be published
+  bool is_saved = false;      // it is what the state directory has
+  std::string seed_digest;    // of the seed that it was saved with
 };
 
 Daemon::Daemon(DaemonOptions options) : options_(std::move(options)) {
@@ -164,8 +164,9 @@ void Daemon::set_up() {
   xdp_->attach(links);
   undo.made_programs(xdp_.get());
   wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  controller_ = std::make_unique<Controller>(maps_->tables(), *publisher_, *this,
-                                             [this](const Config& config) { persist(config); });
+  controller_ = std::make_unique<Controller>(
+      maps_->tables(), *publisher_, *this,
+      [this](const Config& config, const Seed& seed) { persist(config, seed); });
   api_ = std::make_unique<Api>(*controller_, options_.socket);
   undo.keep();
 }
@@ -184,13 +185,9 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
     loaded_digest_ = saved->loaded_digest;
     applied_ = Applied{state_->file(), saved->digest, saved->time_s};
   }
-  const auto known = [&](const Config& config) {
-    return !maps_->created() && saved && saved->config.seed_file == config.seed_file;
-  };
   if (file && (!saved || saved->loaded_digest != digest)) {
     loaded_digest_ = digest;
-    return {*file, fmt::format("{} is {}: applied", options_.config, saved ? "changed" : "new"),
-            known(*file)};
+    return {*file, fmt::format("{} is {}: applied", options_.config, saved ? "changed" : "new")};
   }
   if (saved) {
     const std::string from = maps_->created() ? "there were no tables" : "the tables are there";
@@ -198,33 +195,26 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
         file ? fmt::format("{} is as it was last loaded", options_.config) : "no --config";
     return {saved->config,
             fmt::format("{}, {}: what was applied last ({}) goes on", from, why, state_->file()),
-            known(saved->config), false, true};
+            false, true, saved->seed_digest};
   }
   return {{},
           maps_->created() ? "no --config, and nothing was applied yet: no services"
                            : "no --config: what is in the tables goes on",
-          false,
           !maps_->created()};
 }
 
 void Daemon::begin(const Start& start) {
   log_info(start.why);
   seed_file_ = start.config.seed_file;
-  const bool had_seed = std::filesystem::exists(seed_file_);
-  const Seed seed = start.seed_is_known ? read_seed(seed_file_) : read_or_create_seed(seed_file_);
-  if (!had_seed) {
-    log_warn(fmt::format(
-        "there was no seed in {}: made a new one; machines that are to split alike need "
-        "the same",
-        seed_file_));
-  }
+  const Seed seed = seed_for(*maps_->tables().view(), seed_file_);
   PublishHooks hooks = machine_hooks();
   hooks.route_to = [this](const Address& backend, ForwardMode mode) {
     return neighbours_->route_to(backend, mode);
   };
-  require_same_seed(*maps_->tables().view(), seed, seed_file_);
   publisher_ = std::make_unique<Publisher>(maps_->tables(), seed, std::move(hooks));
-  if (!start.leave_tables) {
+  if (start.leave_tables) {
+    require_same_seed();
+  } else {
     PreparedChange change = publisher_->prepare(start.config);
     require_unbroken(start, change.plan);
     persist_at_start(start);
@@ -239,18 +229,36 @@ void Daemon::begin(const Start& start) {
   published_ = false;
 }
 
-// What was saved was accepted then.
+// What is in the tables is not all of a configuration, so nothing can be published with a new seed.
+void Daemon::require_same_seed() const {
+  if (!publisher_->plan(publisher_->in_force()).other_seed) return;
+  throw Error(fmt::format(
+      "the tables were made with another seed than {} has, and no configuration says which: give a "
+      "--config with the right one as seed_file",
+      seed_file_));
+}
+
+// What was saved was accepted then, with the seed of then.
 void Daemon::require_unbroken(const Start& start, const Plan& plan) const {
-  const std::vector<std::string> breaks = plan.breaks();
-  if (start.is_saved || options_.break_connections || breaks.empty()) return;
-  throw Error(fmt::format("{}: {}", options_.config, breaks.front()));
+  const bool accepted =
+      start.is_saved && (!plan.other_seed || start.seed_digest == digest_of(publisher_->seed()));
+  std::vector<std::string> breaks = plan.breaks();
+  if (accepted || options_.break_connections || breaks.empty()) return;
+  if (plan.other_seed) {
+    breaks.front() = fmt::format(
+        "the tables were made with another seed than {} has: put the right one there, or name it "
+        "as seed_file; {}",
+        seed_file_, breaks.front());
+  }
+  const std::string file = start.is_saved ? state_->file() : options_.config;
+  throw Error(fmt::format("{}: {}", file, fmt::join(breaks, fmt::format("\nbelkad: {}: ", file))));
 }
 
 // What stands in the file already need not be written to it: a full disk must not keep a daemon
 // from following the kernel.
 void Daemon::persist_at_start(const Start& start) {
   try {
-    persist(start.config);
+    persist(start.config, publisher_->seed());
   } catch (const Error& error) {
     if (!start.is_saved) throw;
     log_error(fmt::format("{}: going on, since it is as it was", error.what()));
@@ -259,9 +267,10 @@ void Daemon::persist_at_start(const Start& start) {
 }
 
 // Before a change is published: a crash in between finishes it at the next start.
-void Daemon::persist(const Config& config) {
+void Daemon::persist(const Config& config, const Seed& seed) {
   neighbours_->prepare(config, kPatience);  // first: what it throws refuses the change
-  const std::string digest = state_->save(config, loaded_digest_);
+  const std::string digest = state_->save(config, loaded_digest_, digest_of(seed));
+  seed_file_ = config.seed_file;
   applied_ = Applied{state_->file(), digest, std::time(nullptr)};
   published_ = true;
   const uint64_t one = 1;

@@ -57,8 +57,9 @@ class Daemon : public StatusSource {
   void set_up();
   Start choose_start(const std::optional<Config>& file, const std::string& digest);
   void begin(const Start& start);
-  void persist(const Config& config);
+  void persist(const Config& config, const Seed& seed);
   void persist_at_start(const Start& start);
+  void require_same_seed() const;
   void require_unbroken(const Start& start, const Plan& plan) const;
   void follow_kernel(Publisher& publisher);
   void follow_health(Publisher& publisher, bool published);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "control/config_duration.h"
 #include "control/config_values.h"
@@ -12,6 +13,8 @@
 
 namespace belka {
 namespace {
+
+constexpr std::string_view kOtherSeed = "another seed";
 
 std::string endpoint_setting(const ServiceConfig& service) {
   const std::string vip = service.vip.text();
@@ -136,6 +139,15 @@ bool differs(const PlanPool& pool, const HeldService* before, const HeldService*
          !pool.added.empty() || !pool.removed.empty() || !pool.weights.empty();
 }
 
+// One that cannot be reached has no connections either.
+bool has_key_of(const TableView& tables, const HeldService& service, const Seed& seed) {
+  const TableKey table_key = key_of(service.config);
+  choice found{};
+  if (!service_find(&tables, &table_key, &found) || found.service != service.number) return true;
+  const SipKey key = service_key(seed, service.config.name);
+  return found.hash_key[0] == key.k0 && found.hash_key[1] == key.k1;
+}
+
 }  // namespace
 
 PlanService compare_services(const HeldService* before, const HeldService* after) {
@@ -174,10 +186,27 @@ void PlanService::note_moved(uint32_t slots, uint32_t to_other_pool) {
   slots_to_other_pool = all_move == AllMove::hash && any_other ? all : to_other_pool;
 }
 
+// Of the services of which nothing else is to be said.
+std::string Plan::seed_break() const {
+  uint32_t slots = 0, count = 0;
+  for (const PlanService& service : services) {
+    if (service.breaks != kOtherSeed) continue;
+    slots += service.slots_moved;
+    ++count;
+  }
+  if (count == 0) return "";
+  return fmt::format(
+      "{} breaks connections: all {} slots of {} service{} move, and nothing is kept; pass "
+      "--break-connections to do it all the same",
+      kOtherSeed, slots, count, count == 1 ? "" : "s");
+}
+
 std::vector<std::string> Plan::breaks() const {
   std::vector<std::string> sentences;
+  if (std::string sentence = seed_break(); !sentence.empty())
+    sentences.push_back(std::move(sentence));
   for (const PlanService& service : services) {
-    if (service.breaks.empty()) continue;
+    if (service.breaks.empty() || service.breaks == kOtherSeed) continue;
     const uint32_t all = std::max(service.slots_before, service.slots_after);
     const std::string moved =
         service.slots_moved == 0 ? ""
@@ -190,6 +219,26 @@ std::vector<std::string> Plan::breaks() const {
                     service.name, service.breaks, moved));
   }
   return sentences;
+}
+
+void note_other_seed(const TableView& tables, const Holdings& holdings, const Seed& seed,
+                     Plan& plan) {
+  for (const auto& [name, service] : holdings.services) {
+    if (has_key_of(tables, service, seed)) continue;
+    plan.other_seed = true;
+    auto each = std::ranges::find(plan.services, name, &PlanService::name);
+    if (each == plan.services.end()) {
+      if (!service.draining) --plan.unchanged;
+      plan.services.push_back(compare_services(&service, service.draining ? nullptr : &service));
+      each = plan.services.end() - 1;
+    }
+    if (each->kind != PlanService::Kind::removed) each->kind = PlanService::Kind::changed;
+    each->repair = false;
+    each->settings.emplace_back(kOtherSeed);
+    each->breaks += fmt::format("{}{}", each->breaks.empty() ? "" : ", ", kOtherSeed);
+    each->all_move = std::max(each->all_move, PlanService::AllMove::hash);
+    each->note_moved(each->slots_moved, each->slots_to_other_pool);
+  }
 }
 
 uint32_t Plan::slots_moved() const {

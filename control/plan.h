@@ -8,6 +8,7 @@
 
 #include "control/config.h"
 #include "control/holdings.h"
+#include "control/seed.h"
 
 namespace belka {
 
@@ -69,10 +70,12 @@ struct Plan {
   uint32_t unchanged = 0;             // the number of the others
   std::vector<std::string> faults;    // whole sentences: why it cannot be published
   bool hard = false;                  // for text(): what goes is cut, nothing drains
+  bool other_seed = false;            // rings that are in force were made with another seed
 
   bool empty() const { return services.empty(); }
 
-  // A sentence for each service whose connections it cuts, with how many slots move at once.
+  // A sentence for each service whose connections it cuts, with how many slots move at once; one,
+  // the first, for all of which nothing but the seed is another.
   std::vector<std::string> breaks() const;
   uint32_t slots_moved() const;
 
@@ -85,9 +88,17 @@ struct Plan {
   //  [{"name", "wanted_ppm": {"before", "after"}, "match", "slots": {"before", "after"}, "added":
   //  [{"address", "weight"}], "removed": [...], "weights": [{"address", "before", "after"}]}]}]}
   nlohmann::json to_json() const;
+
+ private:
+  std::string seed_break() const;
 };
 
 // Everything but note_moved and the number of words. Either may be null, not both.
 PlanService compare_services(const HeldService* before, const HeldService* after);
+
+// A service whose key in the tables is of another seed, also one that drains: all of its slots
+// move, and it breaks connections.
+void note_other_seed(const TableView& tables, const Holdings& holdings, const Seed& seed,
+                     Plan& plan);
 
 }  // namespace belka

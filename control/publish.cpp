@@ -89,17 +89,30 @@ ChangeTerms Publisher::terms(Pace pace) const {
           .held_for = [this](uint32_t slot) { return held_for(slot); }};
 }
 
-Plan Publisher::plan(const Config& wanted, Pace pace) const {
-  return prepare_change(tables_, holdings_, seed_, wanted, terms(pace)).plan;
+// Services whose configuration stays have another ring.
+ChangeTerms Publisher::terms(Pace pace, const Seed& seed) const {
+  ChangeTerms terms = this->terms(pace);
+  if (seed != seed_)
+    for (const auto& [name, service] : holdings_.services) terms.look_anew.insert(service.number);
+  return terms;
+}
+
+Plan Publisher::plan(const Config& wanted, Pace pace, const Seed* seed) const {
+  const Seed& with = seed == nullptr ? seed_ : *seed;
+  Plan plan = prepare_change(tables_, holdings_, with, wanted, terms(pace, with)).plan;
+  note_other_seed(tables_, holdings_, with, plan);
+  return plan;
 }
 
 PreparedChange Publisher::prepare(const Config& wanted, Pace pace) const {
   return prepare(wanted, terms(pace));
 }
 
-PreparedChange Publisher::prepare(const Config& wanted, const ChangeTerms& terms) const {
-  PreparedChange change = prepare_change(tables_, holdings_, seed_, wanted, terms);
+PreparedChange Publisher::prepare(const Config& wanted, const ChangeTerms& terms,
+                                  const Seed& seed) const {
+  PreparedChange change = prepare_change(tables_, holdings_, seed, wanted, terms);
   if (!change.plan.faults.empty()) throw Error(change.plan.faults.front());
+  note_other_seed(tables_, holdings_, seed, change.plan);
   change.commits = commits_;
   return change;
 }
@@ -131,8 +144,10 @@ uint64_t Publisher::commit(PreparedChange& change) {
   return generation();
 }
 
-uint64_t Publisher::publish(const Config& wanted, Pace pace) {
-  PreparedChange change = prepare(wanted, pace);
+uint64_t Publisher::publish(const Config& wanted, Pace pace, const Seed* seed) {
+  const Seed with = seed == nullptr ? seed_ : *seed;
+  PreparedChange change = prepare(wanted, terms(pace, with), with);
+  seed_ = with;
   return commit(change);
 }
 

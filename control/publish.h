@@ -88,8 +88,8 @@ class Publisher {
   Publisher(Tables& tables, const Seed& seed, PublishHooks hooks = machine_hooks());
 
   // What publish would do, word by word; why it cannot is in its faults. Stores nothing, throws
-  // nothing but std::bad_alloc.
-  Plan plan(const Config& wanted, Pace pace = Pace::now) const;
+  // nothing but std::bad_alloc. With another seed every service is worked out anew, and breaks.
+  Plan plan(const Config& wanted, Pace pace = Pace::now, const Seed* seed = nullptr) const;
 
   // publish in two steps: all the computing, then nothing but stores. Throws Error where the change
   // cannot be had (plan().faults), before any store. A prepared change is good for one commit,
@@ -97,8 +97,11 @@ class Publisher {
   PreparedChange prepare(const Config& wanted, Pace pace = Pace::now) const;
   uint64_t commit(PreparedChange& change);
 
-  // Returns the generation, which grows by one if anything was stored.
-  uint64_t publish(const Config& wanted, Pace pace = Pace::now);
+  // Returns the generation, which grows by one if anything was stored. A seed takes the place of
+  // the one before.
+  uint64_t publish(const Config& wanted, Pace pace = Pace::now, const Seed* seed = nullptr);
+
+  const Seed& seed() const { return seed_; }
 
   // Time goes on: held slots change when they have waited, and once a tick's length has passed
   // since the last tick (or since this Publisher was made) the clock ticks and all pins are swept.
@@ -157,7 +160,11 @@ class Publisher {
 
  private:
   ChangeTerms terms(Pace pace) const;
-  PreparedChange prepare(const Config& wanted, const ChangeTerms& terms) const;
+  ChangeTerms terms(Pace pace, const Seed& seed) const;
+  PreparedChange prepare(const Config& wanted, const ChangeTerms& terms) const {
+    return prepare(wanted, terms, seed_);
+  }
+  PreparedChange prepare(const Config& wanted, const ChangeTerms& terms, const Seed& seed) const;
   bool is_held(uint16_t backend) const;
   bool rests(uint16_t backend) const;
   void mark(const BackendMark& mark);
@@ -188,7 +195,7 @@ class Publisher {
   void blank(const Resting& rested);
 
   const TableView& tables_;
-  const Seed seed_;
+  Seed seed_;
   const PublishHooks hooks_;
   Stores stores_;
   std::vector<Resting> resting_;  // before holdings_, which fills it

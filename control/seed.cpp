@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 
 #include "control/descriptor.h"
@@ -49,22 +48,6 @@ void check_kind(const std::string& path, const struct stat& status, size_t size)
         fmt::format("{} has {} bytes, but a seed has exactly {}, copy it from another balancer of "
                     "the fleet or remove it to have a new one (all users are dealt anew)",
                     path, status.st_size, size));
-}
-
-// Nothing where there is no such file.
-std::optional<Seed> read_if_there(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0 && errno == ENOENT) return std::nullopt;
-  struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
-    throw Error(fmt::format("cannot open the seed file {}: {}", path, std::strerror(errno)));
-  Seed seed;
-  check_kind(path, status, seed.bytes.size());
-  const ssize_t got = read_all(file.get(), seed.bytes.data(), seed.bytes.size());
-  if (got != static_cast<ssize_t>(seed.bytes.size()))
-    throw Error(fmt::format("cannot read the seed file {}: {}", path,
-                            got < 0 ? std::strerror(errno) : "it ends too early"));
-  return seed;
 }
 
 [[noreturn]] void fail_to_create(const std::string& path, const std::string& why) {
@@ -124,8 +107,23 @@ SipKey sip_key_of(const uint8_t* bytes) {
 
 }  // namespace
 
+std::optional<Seed> find_seed(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0 && errno == ENOENT) return std::nullopt;
+  struct stat status {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
+    throw Error(fmt::format("cannot open the seed file {}: {}", path, std::strerror(errno)));
+  Seed seed;
+  check_kind(path, status, seed.bytes.size());
+  const ssize_t got = read_all(file.get(), seed.bytes.data(), seed.bytes.size());
+  if (got != static_cast<ssize_t>(seed.bytes.size()))
+    throw Error(fmt::format("cannot read the seed file {}: {}", path,
+                            got < 0 ? std::strerror(errno) : "it ends too early"));
+  return seed;
+}
+
 Seed read_seed(const std::string& path) {
-  if (const auto seed = read_if_there(path)) return *seed;
+  if (const auto seed = find_seed(path)) return *seed;
   throw Error(
       fmt::format("there is no seed file {}, and without it no ring can be computed, start belkad "
                   "(which makes one), copy the fleet's, or set seed_file:",
@@ -133,7 +131,7 @@ Seed read_seed(const std::string& path) {
 }
 
 Seed read_or_create_seed(const std::string& path) {
-  if (const auto seed = read_if_there(path)) return *seed;
+  if (const auto seed = find_seed(path)) return *seed;
   create(path);
   return read_seed(path);
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,11 +18,12 @@ struct Seed {
   bool operator==(const Seed&) const = default;
 };
 
-// Both throw belka::Error (one sentence with path and remedy) where the file cannot be read, is not
-// a plain file of exactly 32 bytes, or is open to others than its owner (mode & 077). The first
-// also where it does not exist; the second then makes it: 32 bytes of getrandom(2), mode 0600, with
-// its directories (0755). It appears complete or not at all, and of two that make it at the same
-// time both read the same one.
+// All throw belka::Error (one sentence with path and remedy) where the file cannot be read, is not
+// a plain file of exactly 32 bytes, or is open to others than its owner (mode & 077). Where it does
+// not exist the first finds none, the second throws, and the third makes it: 32 bytes of
+// getrandom(2), mode 0600, with its directories (0755). It appears complete or not at all, and of
+// two that make it at the same time both read the same one.
+std::optional<Seed> find_seed(const std::string& path);
 Seed read_seed(const std::string& path);
 Seed read_or_create_seed(const std::string& path);
 

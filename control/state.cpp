@@ -21,6 +21,7 @@ namespace belka {
 namespace {
 
 constexpr std::string_view kHeader = "# belkad keeps here what is applied. Digest of --config: ";
+constexpr std::string_view kSeedHeader = "\n# Digest of the seed: ";
 
 [[noreturn]] void fail(std::string_view what, const std::string& path) {
   throw Error(fmt::format("cannot {} {}: {}; give a directory that can be written with --state",
@@ -53,13 +54,16 @@ void write_file(const std::string& path, std::string_view text) {
   if (fsync(fd.get()) != 0) fail("save", path);
 }
 
-// The digest in the first line; empty where it has none.
-std::string loaded_digest_in(std::string_view text) {
-  if (!text.starts_with(kHeader)) return "";
-  text.remove_prefix(kHeader.size());
+// Takes a header and its digest off the text; empty where it has none.
+std::string take_digest(std::string_view header, std::string_view& text) {
+  if (!text.starts_with(header)) return "";
+  text.remove_prefix(header.size());
   const std::string_view word = text.substr(0, text.find('\n'));
+  text.remove_prefix(word.size());
   return word == "none" ? "" : std::string(word);
 }
+
+std::string word_of(const std::string& digest) { return digest.empty() ? "none" : digest; }
 
 }  // namespace
 
@@ -67,6 +71,11 @@ std::string digest_of(std::string_view text) {
   constexpr SipKey kFirst{0, 0};
   constexpr SipKey kSecond{1, 0};
   return fmt::format("{:016x}{:016x}", siphash24(kFirst, text), siphash24(kSecond, text));
+}
+
+std::string digest_of(const Seed& seed) {
+  return digest_of(
+      std::string_view(reinterpret_cast<const char*>(seed.bytes.data()), seed.bytes.size()));
 }
 
 State::State(std::string directory)
@@ -94,16 +103,19 @@ std::optional<State::Saved> State::load() const {
         fmt::format("what was applied last cannot be read: {}", result.errors.front().text()));
   }
   saved.config = std::move(*result.config);
-  saved.loaded_digest = loaded_digest_in(text.str());
   saved.digest = digest_of(text.str());
+  std::string_view rest = text.view();
+  saved.loaded_digest = take_digest(kHeader, rest);
+  saved.seed_digest = take_digest(kSeedHeader, rest);
   struct stat status {};
   if (stat(file_.c_str(), &status) == 0) saved.time_s = status.st_mtime;
   return saved;
 }
 
-std::string State::save(const Config& config, const std::string& loaded_digest) const {
-  const std::string text = fmt::format(
-      "{}{}\n{}", kHeader, loaded_digest.empty() ? "none" : loaded_digest, to_yaml(config));
+std::string State::save(const Config& config, const std::string& loaded_digest,
+                        const std::string& seed_digest) const {
+  const std::string text = fmt::format("{}{}{}{}\n{}", kHeader, word_of(loaded_digest), kSeedHeader,
+                                       word_of(seed_digest), to_yaml(config));
   const std::string temporary = file_ + ".new";
   try {
     write_file(temporary, text);

@@ -127,7 +127,7 @@ Figure measure_change() {
   }
   const TemporaryDirectory directory;
   NoInterfaces source;
-  Controller controller(tables, publisher, source, [](const Config&) {});
+  Controller controller(tables, publisher, source, [](const Config&, const Seed&) {});
   const Api api(controller, directory.file("socket"));
   for (int round = 0; round < 11; round++) {
     commands.push_back(command_ns(directory.file("socket"), "6%"));

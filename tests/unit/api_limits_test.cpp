@@ -142,7 +142,7 @@ TEST_F(ApiLimitsTest, WhatFollowsARefusedRequestIsNoRequest) {
 
 TEST_F(ApiLimitsTest, AnAnswerThatIsUnderWayArrivesBeforeTheEnd) {
   SlowSource source;
-  Controller controller(tables_, publisher_, source, [](const Config&) {});
+  Controller controller(tables_, publisher_, source, [](const Config&, const Seed&) {});
   api_ = std::make_unique<Api>(controller, path_, kLong);
   auto answer = std::async(std::launch::async, [&] { return Client(path_).get("/v1/status"); });
   ASSERT_TRUE(source.wait_until_begun());

@@ -19,7 +19,7 @@ inline constexpr const char* kSeedFile = "/tmp/of-the-test";
 class FakeSource : public StatusSource {
  public:
   std::string instance() const override { return "/sys/fs/bpf/test"; }
-  std::string seed_file() const override { return kSeedFile; }
+  std::string seed_file() const override { return seed_file_; }
   std::vector<Interface> interfaces() const override {
     return {{.name = "veth0",
              .ifindex = 5,
@@ -35,6 +35,8 @@ class FakeSource : public StatusSource {
   std::string unresolved_reason(uint16_t) const override { return "no route to it"; }
   std::string down_reason(uint16_t) const override { return "connection refused"; }
   Checks checks() const override { return {.backends = 4, .passed = 20, .failed = 3}; }
+
+  std::string seed_file_ = kSeedFile;
 };
 
 inline std::string web_yaml(const std::string& canary = "25%", const std::string& name = "web") {
@@ -56,10 +58,14 @@ class ControllerFixture : public testing::Test {
   Publisher publisher_{tables_, Seed{}};
   FakeSource source_;
   std::vector<Config> persisted_;
+  std::vector<Seed> persisted_seeds_;
   std::string persist_fault_;
-  Controller controller_{tables_, publisher_, source_, [this](const Config& config) {
+  Controller controller_{tables_, publisher_, source_,
+                         [this](const Config& config, const Seed& seed) {
                            if (!persist_fault_.empty()) throw Error(persist_fault_);
                            persisted_.push_back(config);
+                           persisted_seeds_.push_back(seed);
+                           source_.seed_file_ = config.seed_file;
                          }};
 };
 

@@ -165,7 +165,7 @@ TEST_F(ControllerTest, ABackendWhoseChangeIsRefusedStaysAsItWas) {
   for (const BackendRef& backend : publisher_.backends())
     if (backend.pool == "canary") tables_.view()->backends[backend.number].draining = 1;
   Publisher next(tables_, Seed{});
-  Controller controller(tables_, next, source_, [](const Config&) {});
+  Controller controller(tables_, next, source_, [](const Config&, const Seed&) {});
   for (const char* verb : {"drain", "disable"}) {
     const Answer answer = controller.set_backend({.address = "10.0.1.1", .verb = verb});
     EXPECT_EQ(answer.fault, Fault::conflict);

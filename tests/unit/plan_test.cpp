@@ -140,6 +140,35 @@ TEST_F(PlanTest, ABackendThatChangesPoolChangesThePoolOfItsSlotsAlone) {
   EXPECT_EQ(plan.services.at(0).pools.at(2).added.size(), 1u);
 }
 
+TEST_F(PlanTest, AnotherSeedMovesAllSlotsOfAllServices) {
+  ServiceConfig single = web(64, 0);  // whichever seed, one backend answers all of its slots
+  single.name = "single";
+  single.port = 80;
+  single.pools = {pool("prod", {"10.0.1.1"})};
+  publisher_.publish(config_with({web(), dns(), single}));
+  publisher_.publish(config_with({web(), single}));
+  const Seed other{};
+  const Plan plan = publisher_.plan(config_with({web(), single}), Pace::now, &other);
+  EXPECT_TRUE(plan.other_seed);
+  EXPECT_EQ(plan.unchanged, 0u);
+  EXPECT_EQ(plan.slots_moved(), 64u + 64u + 32u) << "dns drains";
+  ASSERT_EQ(plan.breaks().size(), 1u);
+  EXPECT_EQ(plan.breaks()[0],
+            "another seed breaks connections: all 160 slots of 3 services move, and nothing is "
+            "kept; pass --break-connections to do it all the same");
+  EXPECT_NE(plan.text().find("service single: changed\n"
+                             "  another seed\n"
+                             "  prod  100%, 64 slots\n"
+                             "  all 64 slots: each connection may fall into another\n"
+                             "  breaks connections (another seed): wants --break-connections\n"),
+            std::string::npos)
+      << plan.text();
+  const Seed same = test_seed();
+  EXPECT_TRUE(publisher_.plan(config_with({web(), single}), Pace::now, &same).empty());
+  const Publisher next(tables_, other, machine_.hooks());
+  EXPECT_TRUE(next.plan(config_with({web(), single})).other_seed) << "a daemon started anew";
+}
+
 TEST_F(PlanTest, ShowsWhatGoes) {
   publisher_.publish(config_with({web(), dns()}));
   const Plan plan = publisher_.plan(config_with({dns()}));

@@ -96,6 +96,24 @@ TEST_F(Publish, UpAndBackGivesTheSameDigest) {
   EXPECT_EQ(tables_digest(tables_), before);
 }
 
+TEST_F(Publish, AnotherSeedGivesTheTablesOfThatSeed) {
+  const Config config = config_with({web(), dns()});
+  const Seed other{};
+  publisher_.publish(config);
+  publisher_.publish(config, Pace::now, &other);
+  EXPECT_EQ(tables_faults(tables_), std::vector<std::string>());
+  settle(publisher_, machine_);
+  Tables fresh = Tables::create_private(1, 1);
+  Publisher of_other(fresh, other, machine_.hooks());
+  of_other.publish(config);
+  EXPECT_EQ(tables_digest(tables_), tables_digest(fresh));
+  for (const ServiceConfig& service : config.services) {
+    EXPECT_EQ(find(tables_, service)->hash_key[0], find(fresh, service)->hash_key[0]);
+    EXPECT_EQ(find(tables_, service)->hash_key[1], find(fresh, service)->hash_key[1]);
+  }
+  EXPECT_FALSE(publisher_.plan(config).other_seed) << "it is the one in use now";
+}
+
 TEST_F(Publish, RemovesAServiceAndItsVipMarker) {
   ServiceConfig other = web();
   other.name = "web-plain";

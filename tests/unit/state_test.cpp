@@ -38,33 +38,34 @@ Config one_service() {
 TEST_F(StateTest, WhatIsSavedIsLoaded) {
   const State state(directory_ + "/made/below");
   EXPECT_FALSE(state.load());
-  const std::string digest = state.save(one_service(), "0123");
+  const std::string digest = state.save(one_service(), "0123", "89");
   const auto saved = state.load();
   ASSERT_TRUE(saved);
   EXPECT_EQ(saved->config, one_service());
   EXPECT_EQ(saved->loaded_digest, "0123");
+  EXPECT_EQ(saved->seed_digest, "89");
   EXPECT_EQ(saved->digest, digest);
   EXPECT_GT(saved->time_s, 0);
-  state.save(Config{}, "");
+  state.save(Config{}, "", "");
   EXPECT_EQ(state.load()->loaded_digest, "");
 }
 
 TEST_F(StateTest, AKillWhileSavingLeavesWhatWasThere) {
   const State state(directory_);
-  state.save(one_service(), "0123");
+  state.save(one_service(), "0123", "89");
   std::ofstream(state.file() + ".new") << "services: [{na";
   EXPECT_EQ(state.load()->config, one_service());
-  state.save(Config{}, "4567");
+  state.save(Config{}, "4567", "");
   EXPECT_EQ(state.load()->loaded_digest, "4567");
 }
 
 TEST_F(StateTest, ASaveThatFailsLeavesNothingBehind) {
   const State state(directory_);
   std::filesystem::create_directories(state.file() + "/in/the/way");
-  EXPECT_THROW(state.save(one_service(), "0123"), Error);
+  EXPECT_THROW(state.save(one_service(), "0123", "89"), Error);
   EXPECT_FALSE(std::filesystem::exists(state.file() + ".new"));
   std::filesystem::remove_all(state.file());
-  state.save(one_service(), "4567");
+  state.save(one_service(), "4567", "89");
   EXPECT_EQ(state.load()->loaded_digest, "4567");
 }
 
@@ -89,7 +90,7 @@ TEST_F(StateTest, ABrokenFileIsAnError) {
 
 TEST_F(StateTest, OnlyTheOwnerReadsIt) {
   const State state(directory_);
-  state.save(one_service(), "");
+  state.save(one_service(), "", "");
   struct stat status {};
   ASSERT_EQ(stat(state.file().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
