@@ -69,42 +69,44 @@ Answer refusal(Fault fault, std::string sentence) {
   return {.fault = fault, .errors = {std::move(sentence)}, .body = nullptr};
 }
 
-// ?pace=gentle|hard&break_connections=1
-std::optional<ChangeRequest> change_request(const Request& request) {
-  ChangeRequest change;
+// ?pace=gentle|hard&break_connections=1; what an endpoint does not take, refuse_query has refused.
+std::optional<Answer> read_change(const Request& request, ChangeRequest& change) {
   const std::string pace = param(request, "pace");
-  const std::string break_connections = param(request, "break_connections");
   if (pace == "gentle") change.pace = Pace::gentle;
   if (pace == "hard") change.pace = Pace::hard;
+  if (!pace.empty() && change.pace == Pace::now) {
+    return refusal(
+        Fault::invalid,
+        fmt::format("pace: found {}, allowed is gentle or hard; leave it out for neither",
+                    quote(pace)));
+  }
+  const std::string break_connections = param(request, "break_connections");
   change.break_connections = break_connections == "1";
-  const bool known = pace.empty() || change.pace != Pace::now;
-  if (!known || (!break_connections.empty() && !change.break_connections)) return std::nullopt;
-  return change;
-}
-
-Answer refuse_change() {
+  if (break_connections.empty() || change.break_connections) return std::nullopt;
   return refusal(Fault::invalid,
-                 "found another pace, or break_connections other than 1; allowed are pace=gentle "
-                 "or pace=hard, and for apply and split break_connections=1");
+                 fmt::format("break_connections: found {}, allowed is 1; leave it out to have such "
+                             "a change refused",
+                             quote(break_connections)));
 }
 
 Answer apply(Controller& controller, const Request& request) {
-  const auto change = change_request(request);
-  if (!change) return refuse_change();
-  return controller.apply(request.body, file_name(request), *change);
+  ChangeRequest change;
+  if (auto refused = read_change(request, change)) return std::move(*refused);
+  return controller.apply(request.body, file_name(request), change);
 }
 
 Answer plan(Controller& controller, const Request& request) {
-  const auto change = change_request(request);
-  if (!change) return refuse_change();
-  return controller.plan(request.body, file_name(request), change->pace);
+  ChangeRequest change;
+  if (auto refused = read_change(request, change)) return std::move(*refused);
+  return controller.plan(request.body, file_name(request), change.pace);
 }
 
 Answer drain_limit(Controller& controller, const Request& request) {
   const std::string text = param(request, "limit_ms");
-  uint32_t limit_ms = 0;
+  uint64_t limit_ms = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit_ms);
-  if (error != std::errc() || end != text.data() + text.size()) {
+  if (error == std::errc::result_out_of_range) limit_ms = UINT64_MAX;
+  if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
     return refusal(
         Fault::invalid,
         fmt::format("limit_ms: found {}, allowed is a whole number of milliseconds, 0 for "
@@ -115,8 +117,8 @@ Answer drain_limit(Controller& controller, const Request& request) {
 }
 
 Answer split(Controller& controller, const Request& request) {
-  const auto change = change_request(request);
-  if (!change) return refuse_change();
+  ChangeRequest change;
+  if (auto refused = read_change(request, change)) return std::move(*refused);
 
   constexpr const char* kAllowed =
       R"(allowed is a JSON object of texts such as {"canary": "5%", "baseline": "match"})";
@@ -135,12 +137,12 @@ Answer split(Controller& controller, const Request& request) {
     }
     words.push_back(pool + "=" + share.get<std::string>());
   }
-  return controller.split(request.http.matches[1].str(), words, *change);
+  return controller.split(request.http.matches[1].str(), words, change);
 }
 
 Answer set_backend(Controller& controller, const Request& request) {
-  const auto change = change_request(request);
-  if (!change) return refuse_change();
+  ChangeRequest change;
+  if (auto refused = read_change(request, change)) return std::move(*refused);
   const std::string address = request.http.matches[1].str();
   const std::string verb = request.http.matches[2].str();
   const std::string service = param(request, "service");
@@ -149,13 +151,13 @@ Answer set_backend(Controller& controller, const Request& request) {
         Fault::invalid,
         "service: found \"\", allowed is a service's name; leave it out for all of them");
   }
-  if (verb == "disable" && change->pace == Pace::gentle) {
+  if (verb == "disable" && change.pace == Pace::gentle) {
     return refusal(
         Fault::invalid,
         "found disable with pace=gentle: it takes a backend from its connections at once; "
         "drain lets them end");
   }
-  return controller.set_backend({address, verb, service, change->pace});
+  return controller.set_backend({address, verb, service, change.pace});
 }
 
 Answer explain(Controller& controller, const Request& request) {

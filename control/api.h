@@ -24,10 +24,10 @@ class Controller;
 // A change takes ?pace=gentle or ?pace=hard, apply and split &break_connections=1 too. Another key
 // of a query is refused.
 //
-//   curl --unix-socket /run/belka/belkad.sock http://belka/v1/status
-//   curl --unix-socket /run/belka/belkad.sock --data-binary @web.yaml
-//   http://belka/v1/plan?file=web.yaml curl --unix-socket /run/belka/belkad.sock -d
-//   '{"canary":"5%"}' http://belka/v1/services/web/split
+//   S=/run/belka/belkad.sock
+//   curl --unix-socket $S http://belka/v1/status
+//   curl --unix-socket $S --data-binary @web.yaml 'http://belka/v1/plan?file=web.yaml'
+//   curl --unix-socket $S -d '{"canary": "5%"}' http://belka/v1/services/web/split
 //
 // An error is {"errors": ["a sentence", ...]} with 400 (the request is wrong), 404 (no such route
 // or name), 405 (another method), 408 (the body took too long), 409 (cannot be beside what is in

@@ -62,14 +62,18 @@ int run_help(const CommandLine& line, Console& console) {
   return kExitOk;
 }
 
+std::string allowed_words(const Command& command) {
+  if (command.most_words == 0) return "is none";
+  if (command.fewest_words == command.most_words)
+    return fmt::format("{} {}", command.most_words == 1 ? "is" : "are", command.most_words);
+  return fmt::format("are {} to {}", command.fewest_words, command.most_words);
+}
+
 void check_usage(const Command& command, const CommandLine& line) {
   const size_t words = line.words.size() - 1;
   if (words < command.fewest_words || words > command.most_words) {
     throw UsageError(fmt::format("found {} argument{} to {}, allowed {}", words,
-                                 words == 1 ? "" : "s", command.name,
-                                 command.most_words == 0        ? "is none"
-                                 : words < command.fewest_words ? "are more"
-                                                                : "are fewer"));
+                                 words == 1 ? "" : "s", command.name, allowed_words(command)));
   }
   for (const std::string& given : line.given) {
     if (std::find(command.flags.begin(), command.flags.end(), given) == command.flags.end()) {

@@ -34,6 +34,9 @@ Answer refuse(Fault fault, std::vector<std::string> errors) {
 
 Answer accept(json body) { return {.fault = Fault::none, .errors = {}, .body = std::move(body)}; }
 
+constexpr uint32_t kMostLimitTicks = 65'534;  // a slot's age has 16 bits
+static_assert(uint64_t{kMostLimitTicks} * kMaxTickMs <= UINT32_MAX);
+
 int64_t now_ns() {
   struct timespec now {};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -63,6 +66,14 @@ struct Wanted {
   Answer refusal;
 };
 
+// All ages are counted in ticks.
+std::string tick_fault(std::string_view file_name, const Config& before, const Config& wanted) {
+  return fmt::format(
+      "{}: tick: found {}, this belkad runs with {}; to change it, start belkad again with this "
+      "file",
+      file_name, format_duration(wanted.tick_ms), format_duration(before.tick_ms));
+}
+
 // A file that is lost or spoilt must not keep an operator from changes with the seed in use.
 std::optional<Seed> read_wanted_seed(const std::string& path, const std::string& path_in_use) {
   try {
@@ -81,15 +92,18 @@ std::optional<Seed> read_wanted_seed(const std::string& path, const std::string&
 }
 
 Wanted read_wanted(std::string_view yaml, std::string_view file_name, const std::string& seed_file,
-                   const Seed& seed) {
+                   const Publisher& publisher) {
   ConfigResult result = parse_config(yaml, file_name);
   std::vector<std::string> errors;
   for (const ConfigError& error : result.errors) errors.push_back(error.text());
   if (!result.config)
     return {std::nullopt, std::nullopt, refuse(Fault::invalid, std::move(errors))};
+  if (result.config->tick_ms != publisher.in_force().tick_ms)
+    return {std::nullopt, std::nullopt,
+            refuse(Fault::conflict, {tick_fault(file_name, publisher.in_force(), *result.config)})};
   try {
     auto wanted = read_wanted_seed(result.config->seed_file, seed_file);
-    if (wanted == seed) wanted.reset();
+    if (wanted == publisher.seed()) wanted.reset();
     return {std::move(result.config), wanted, {}};
   } catch (const Error& error) {
     return {std::nullopt, std::nullopt,
@@ -131,14 +145,6 @@ const Verb* find_verb(std::string_view name) {
   return found == std::end(kVerbs) ? nullptr : found;
 }
 
-// All ages are counted in ticks.
-std::string tick_fault(const Config& before, const Config& wanted) {
-  return fmt::format(
-      "tick: found {} ms, this belkad runs with {} ms; to change it, start belkad again with this "
-      "file",
-      wanted.tick_ms, before.tick_ms);
-}
-
 json plan_body(const Plan& plan, uint64_t generation) {
   return {{"plan", plan.to_json()}, {"text", plan.text()}, {"generation", generation}};
 }
@@ -172,8 +178,6 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request, c
   Config before = publisher_.in_force();
   before.seed_file = source_.seed_file();
   const Seed seed_before = publisher_.seed();
-  if (wanted.tick_ms != before.tick_ms)
-    return refuse(Fault::conflict, {tick_fault(before, wanted)});
   Plan plan = publisher_.plan(wanted, request.pace, seed);
   plan.hard = request.pace == Pace::hard;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
@@ -182,7 +186,9 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request, c
   try {
     persist_(wanted, seed == nullptr ? seed_before : *seed);
   } catch (const Error& error) {
-    return refuse(Fault::failed, {error.what()});
+    return refuse(Fault::failed, {fmt::format("{}; nothing is changed; `belkactl backend drain` "
+                                              "and `disable` do not need it",
+                                              error.what())});
   }
   try {
     publisher_.publish(wanted, request.pace, seed);
@@ -207,17 +213,15 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request, c
 Answer Controller::apply(std::string_view yaml, std::string_view file_name,
                          const ChangeRequest& request) {
   const std::lock_guard lock(mutex_);
-  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file(), publisher_.seed());
+  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file(), publisher_);
   if (!wanted.config) return std::move(wanted.refusal);
   return publish(*wanted.config, request, wanted.seed ? &*wanted.seed : nullptr);
 }
 
 Answer Controller::plan(std::string_view yaml, std::string_view file_name, Pace pace) const {
   const std::lock_guard lock(mutex_);
-  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file(), publisher_.seed());
+  Wanted wanted = read_wanted(yaml, file_name, source_.seed_file(), publisher_);
   if (!wanted.config) return std::move(wanted.refusal);
-  if (wanted.config->tick_ms != publisher_.in_force().tick_ms)
-    return refuse(Fault::conflict, {tick_fault(publisher_.in_force(), *wanted.config)});
   Plan plan = publisher_.plan(*wanted.config, pace, wanted.seed ? &*wanted.seed : nullptr);
   plan.hard = pace == Pace::hard;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
@@ -281,13 +285,21 @@ Answer Controller::release(std::string_view service) {
   return accept(drains_json(publisher_));
 }
 
-Answer Controller::drain_limit(std::string_view service, uint32_t limit_ms) {
+Answer Controller::drain_limit(std::string_view service, uint64_t limit_ms) {
   const std::lock_guard lock(mutex_);
   if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
-  publisher_.set_drain_limit(service, limit_ms);
-  log_info(
-      fmt::format("service {}: connections elsewhere are kept {}", service,
-                  limit_ms == 0 ? "while they live" : "for at most " + format_duration(limit_ms)));
+  const uint32_t tick_ms = publisher_.tick_ms();
+  if (limit_ms != 0 && (limit_ms < tick_ms || limit_ms / tick_ms > kMostLimitTicks)) {
+    return refuse(Fault::invalid,
+                  {fmt::format("found a limit of {} ms, allowed is 0 (none) or from {} ms, a tick, "
+                               "to {} ms, {} ticks",
+                               limit_ms, tick_ms, kMostLimitTicks * tick_ms, kMostLimitTicks)});
+  }
+  publisher_.set_drain_limit(service, static_cast<uint32_t>(limit_ms));
+  log_info(fmt::format("service {}: connections elsewhere are kept {}", service,
+                       limit_ms == 0
+                           ? "while they live"
+                           : "for at most " + format_duration(static_cast<uint32_t>(limit_ms))));
   return accept(drains_json(publisher_));
 }
 

@@ -40,11 +40,14 @@ std::string holder(int fd) {
 InstanceLock::InstanceLock(const std::string& directory, const char* does, const char* flag)
     : directory_(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (!directory_) {
-    throw Error(fmt::format("cannot open {}: {}", directory, std::strerror(errno)));
+    throw Error(fmt::format("cannot open {}: {}; give a directory that this user can read with {}",
+                            directory, std::strerror(errno), flag));
   }
   if (flock(directory_.get(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) {
-    throw Error(fmt::format("cannot lock {}: {}", directory, std::strerror(errno)));
+    throw Error(
+        fmt::format("cannot lock {}: {}; give a directory of a file system that has locks with {}",
+                    directory, std::strerror(errno), flag));
   }
   const std::string pid = holder(directory_.get());
   throw Error(fmt::format("another belkad{} {} {}: stop it first, or give this one another {}",

@@ -102,6 +102,16 @@ TEST_F(ApiTest, RefusesWhatAQueryCannotMean) {
               ElementsAre("found all in the query, allowed is none"));
   EXPECT_THAT(client.post("/v1/plan?break_connections=1", web_yaml(), kForm).errors,
               ElementsAre("found break_connections in the query, allowed is file, pace"));
+  EXPECT_THAT(client.post("/v1/plan?pace=fast", web_yaml(), kForm).errors,
+              ElementsAre(HasSubstr("pace: found fast, allowed is gentle or hard; ")));
+  EXPECT_THAT(client.post("/v1/apply?break_connections=yes", web_yaml(), kForm).errors,
+              ElementsAre(HasSubstr("break_connections: found yes, allowed is 1; ")));
+  const std::string limit = "/v1/services/web/drain-limit?limit_ms=";
+  EXPECT_THAT(client.post(limit + "10m", "", kJson).errors,
+              ElementsAre(HasSubstr("limit_ms: found 10m, allowed is a whole number")));
+  EXPECT_THAT(client.post(limit + "99999999999999999999", "", kJson).errors,
+              ElementsAre(HasSubstr("to 1843143750 ms")));
+  EXPECT_EQ(client.post(limit + "60000", "", kJson).status, 200);
   const std::string disable = "/v1/backends/10.0.1.1/disable";
   EXPECT_THAT(client.post(disable + "?service=", "", kJson).errors,
               ElementsAre(HasSubstr("service: found \"\"")));

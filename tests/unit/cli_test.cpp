@@ -56,6 +56,10 @@ TEST(Cli, WhatIsNotUnderstoodExitsWithTwo) {
   EXPECT_THAT(run({"get"}).err, HasSubstr("usage: belkactl get services|pools|backends"));
   EXPECT_THAT(run({"get", "foo"}).err, HasSubstr("found foo, allowed is services"));
   EXPECT_THAT(run({"split", "web"}).err, HasSubstr("usage: belkactl split SERVICE POOL=SHARE"));
+  EXPECT_THAT(run({"split", "web"}).err,
+              HasSubstr("found 1 argument to split, allowed are 2 to 64"));
+  EXPECT_THAT(run({"status", "x"}).err, HasSubstr("found 1 argument to status, allowed is none"));
+  EXPECT_THAT(run({"get", "a", "b"}).err, HasSubstr("found 2 arguments to get, allowed is 1"));
   EXPECT_THAT(run({"apply"}).err, HasSubstr("no file is named; pass -f FILE"));
   EXPECT_THAT(run({"tables", "--ifindex=x"}).err, HasSubstr("--ifindex: found x"));
   EXPECT_EQ(run({"split", "web", "canary=5"}).code, kExitUsage);

@@ -105,11 +105,33 @@ TEST_F(ControllerTest, AnotherSeedFileIsAConflict) {
   EXPECT_THAT(answer.errors, ElementsAre(HasSubstr("found /other")));
 }
 
+TEST_F(ControllerTest, AnotherTickIsAConflictThatNamesTheFile) {
+  const std::string yaml = "seed_file: /tmp/of-the-test\ntick: 2s\nservices: []\n";
+  for (const Answer& answer :
+       {controller_.apply(yaml, "web.yaml"), controller_.plan(yaml, "web.yaml", Pace::now)}) {
+    EXPECT_EQ(answer.fault, Fault::conflict);
+    EXPECT_THAT(answer.errors, ElementsAre(HasSubstr("web.yaml: tick: found 2s, this belkad runs "
+                                                     "with 28125ms; ")));
+  }
+}
+
+TEST_F(ControllerTest, ADrainLimitIsOfOneTickTo65534) {
+  controller_.apply(web_yaml(), "web.yaml");
+  constexpr uint64_t kMost = uint64_t{65'534} * 28'125;
+  for (const uint64_t limit_ms : {uint64_t{0}, uint64_t{28'125}, kMost})
+    EXPECT_EQ(controller_.drain_limit("web", limit_ms).fault, Fault::none) << limit_ms;
+  for (const uint64_t limit_ms : {uint64_t{1}, uint64_t{28'124}, kMost + 28'125, UINT64_MAX}) {
+    const Answer answer = controller_.drain_limit("web", limit_ms);
+    EXPECT_EQ(answer.fault, Fault::invalid);
+    EXPECT_THAT(answer.errors, ElementsAre(HasSubstr("to 1843143750 ms, 65534 ticks")));
+  }
+}
+
 TEST_F(ControllerTest, WhatCannotBeKeptIsNotPublished) {
   persist_fault_ = "cannot write applied.yaml: the disk is full";
   const Answer answer = controller_.apply(web_yaml(), "web.yaml");
   EXPECT_EQ(answer.fault, Fault::failed);
-  EXPECT_THAT(answer.errors, ElementsAre(persist_fault_));
+  EXPECT_THAT(answer.errors, ElementsAre(HasSubstr(persist_fault_ + "; nothing is changed")));
   EXPECT_TRUE(publisher_.in_force().services.empty());
 }
 
