@@ -383,16 +383,15 @@ void clear_path(const std::string& path) {
 
 struct Api::Impl {
   std::string path;
-  milliseconds end_limit;
+  Limits limits;
   httplib::Server server;
   std::atomic<bool> ended{false};
   std::thread thread;
 };
 
-Api::Api(Controller& controller, std::string socket_path, const Limits& limits)
-    : impl_(std::make_unique<Impl>()) {
+Api::Api(std::string socket_path, const Limits& limits) : impl_(std::make_unique<Impl>()) {
   impl_->path = std::move(socket_path);
-  impl_->end_limit = limits.end;
+  impl_->limits = limits;
   clear_path(impl_->path);
   make_directory(impl_->path);
   httplib::Server& server = impl_->server;
@@ -415,26 +414,33 @@ Api::Api(Controller& controller, std::string socket_path, const Limits& limits)
       [](const httplib::Request& request, httplib::Response& response) {
         return refuse_unread(request, response) ? response.status : 100;
       });
-  for (const Endpoint& endpoint : endpoints()) {
-    add_route(server, endpoint, controller, limits.body);
-  }
   server.set_error_handler(explain_error);
   if (!server.bind_to_port(impl_->path, 80)) {
     throw Error(fmt::format("cannot listen on {}: {}; run as root, or pass another --socket",
                             impl_->path, std::strerror(errno)));
   }
+}
+
+void Api::serve(Controller& controller) {
+  for (const Endpoint& endpoint : endpoints())
+    add_route(impl_->server, endpoint, controller, impl_->limits.body);
   impl_->thread = std::thread([impl = impl_.get()] {
     impl->server.listen_after_bind();
     impl->ended = true;
   });
   // A server that is stopped before it runs would never stop.
-  while (!server.is_running() && !impl_->ended) std::this_thread::sleep_for(kLook);
+  while (!impl_->server.is_running() && !impl_->ended) std::this_thread::sleep_for(kLook);
 }
 
 // A change that is under way will be in force, so who asked for it is to hear that.
 Api::~Api() {
+  // One that never served has no thread; its descriptor goes with the process.
+  if (!impl_->thread.joinable()) {
+    unlink(impl_->path.c_str());
+    return;
+  }
   impl_->server.stop();
-  const auto deadline = Clock::now() + impl_->end_limit;
+  const auto deadline = Clock::now() + impl_->limits.end;
   while (!impl_->ended && Clock::now() < deadline) std::this_thread::sleep_for(kLook);
   if (!impl_->ended) end_connections(impl_->path);
   impl_->thread.join();

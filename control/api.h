@@ -40,12 +40,22 @@ class Api {
     std::chrono::milliseconds end{3'000};
   };
 
-  // Makes the socket's directory (0755) and the socket (0600 from its first moment), and serves
-  // from threads of its own until destroyed. A socket that nobody listens on is replaced. Throws
-  // Error where somebody does, or the path cannot be had. The Controller must outlive the Api.
-  Api(Controller& controller, std::string socket_path, const Limits& limits);
+  // Makes the socket's directory (0755) and the socket (0600 from its first moment). Who connects
+  // waits until serve(). A socket that nobody listens on is replaced. Throws Error where somebody
+  // does, or the path cannot be had.
+  explicit Api(std::string socket_path, const Limits& limits);
+  explicit Api(std::string socket_path) : Api(std::move(socket_path), Limits{}) {}
+  // The same, and serves.
+  Api(Controller& controller, std::string socket_path, const Limits& limits)
+      : Api(std::move(socket_path), limits) {
+    serve(controller);
+  }
   Api(Controller& controller, std::string socket_path)
       : Api(controller, std::move(socket_path), Limits{}) {}
+
+  // From threads of its own, until destroyed. The Controller must outlive the Api. Once.
+  void serve(Controller& controller);
+
   // Takes no new requests, finishes those under way, and removes the socket.
   ~Api();
   Api(const Api&) = delete;

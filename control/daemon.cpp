@@ -159,15 +159,19 @@ void Daemon::set_up() {
   undo.made_tables(maps_->created());
   neighbours_ = std::make_unique<Neighbours>(maps_->tables().view());
   neighbours_->set_attached(ifindexes(links));
-  begin(choose_start(file, digest));
+  // What can fail comes first: a start that failed has published nothing.
+  api_ = std::make_unique<Api>(options_.socket);
+  const Start start = choose_start(file, digest);
+  PreparedChange change = prepare(start);
   xdp_ = std::make_unique<Xdp>(options_.pins, *maps_, options_.require_native);
   xdp_->attach(links);
   undo.made_programs(xdp_.get());
+  begin(start, change);
   wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   controller_ = std::make_unique<Controller>(
       maps_->tables(), *publisher_, *this,
       [this](const Config& config, const Seed& seed) { persist(config, seed); });
-  api_ = std::make_unique<Api>(*controller_, options_.socket);
+  api_->serve(*controller_);
   undo.keep();
 }
 
@@ -203,7 +207,8 @@ Daemon::Start Daemon::choose_start(const std::optional<Config>& file, const std:
           !maps_->created()};
 }
 
-void Daemon::begin(const Start& start) {
+// All but the stores.
+PreparedChange Daemon::prepare(const Start& start) {
   log_info(start.why);
   seed_file_ = start.config.seed_file;
   const Seed seed = seed_for(*maps_->tables().view(), seed_file_);
@@ -214,9 +219,15 @@ void Daemon::begin(const Start& start) {
   publisher_ = std::make_unique<Publisher>(maps_->tables(), seed, std::move(hooks));
   if (start.leave_tables) {
     require_same_seed();
-  } else {
-    PreparedChange change = publisher_->prepare(start.config);
-    require_unbroken(start, change.plan);
+    return {};
+  }
+  PreparedChange change = publisher_->prepare(start.config);
+  require_unbroken(start, change.plan);
+  return change;
+}
+
+void Daemon::begin(const Start& start, PreparedChange& change) {
+  if (!start.leave_tables) {
     persist_at_start(start);
     const uint64_t before = publisher_->generation();
     const uint64_t generation = publisher_->commit(change);

@@ -56,7 +56,8 @@ class Daemon : public StatusSource {
 
   void set_up();
   Start choose_start(const std::optional<Config>& file, const std::string& digest);
-  void begin(const Start& start);
+  PreparedChange prepare(const Start& start);
+  void begin(const Start& start, PreparedChange& change);
   void persist(const Config& config, const Seed& seed);
   void persist_at_start(const Start& start);
   void require_same_seed() const;

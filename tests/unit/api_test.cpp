@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "control/client.h"
 #include "tests/unit/controller_fixture.h"
@@ -152,6 +153,20 @@ TEST_F(ApiTest, ReplacesASocketThatNobodyListensOn) {
   ASSERT_EQ(bind(fd, reinterpret_cast<struct sockaddr*>(&address), sizeof address), 0);
   close(fd);
   EXPECT_EQ(serve().get("/v1/status").status, 200);
+}
+
+TEST_F(ApiTest, WhoConnectsBeforeItServesWaits) {
+  api_ = std::make_unique<Api>(path_);
+  EXPECT_THROW(Api{path_}, Error) << "it has the socket already";
+  std::thread asks([&] { EXPECT_EQ(Client(path_).get("/v1/status").status, 200); });
+  api_->serve(controller_);
+  asks.join();
+}
+
+TEST_F(ApiTest, OneThatNeverServedTakesItsSocketAway) {
+  api_ = std::make_unique<Api>(path_);
+  api_.reset();
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST_F(ApiTest, LeavesASocketThatSomebodyListensOn) {
