@@ -7,7 +7,8 @@
 // hold makes the file READY when every connection has had an answer, or is lost. At its end, and at
 // each SIGUSR1, it prints one JSON object. Lost is a connection that ended, or had no answer for
 // 20 s; moved is one that another server answered, or that got another number than it had sent. It
-// exits with 1 where there was one.
+// exits with 1 where there was one. Times are ms since it began (age_ms: now); late_ms is what the
+// machine kept it waiting, in all.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -34,6 +35,7 @@ constexpr int64_t kMsNs = 1'000'000;
 constexpr int64_t kEveryNs = 100 * kMsNs;
 constexpr int64_t kAnswerNs = 20'000 * kMsNs;  // TCP repairs what a kill lost within seconds
 constexpr int kLookMs = 2;
+constexpr int64_t kLateMs = 50;
 constexpr size_t kEvents = 256;
 
 volatile std::sig_atomic_t stopped = 0;
@@ -175,9 +177,11 @@ class Holder {
     epoll_event events[kEvents];
     bool told = false;
     while (stopped == 0 || is_waiting()) {
+      const int64_t since_ns = now_ns();
       const int count = epoll_wait(epoll_, events, kEvents, kLookMs);
       for (int i = 0; i < count; i++) handle(all_[events[i].data.u64], events[i]);
       look(now_ns());
+      note_late(since_ns);
       if (!told && begun_ + lost_ >= all_.size()) told = touch(ready);
       if (asked != 0) {
         asked = 0;
@@ -196,6 +200,14 @@ class Holder {
     return std::fclose(file) == 0;
   }
 
+  int64_t age_ms() const { return (now_ns() - begin_ns_) / kMsNs; }
+
+  /// How late the machine made this loop, in all.
+  void note_late(int64_t since_ns) {
+    const int64_t late_ms = (now_ns() - since_ns) / kMsNs - kLookMs;
+    if (late_ms > kLateMs) late_ms_ += late_ms;
+  }
+
   bool is_waiting() const {
     return std::any_of(all_.begin(), all_.end(),
                        [](const Connection& each) { return each.fd >= 0 && each.waiting; });
@@ -206,7 +218,9 @@ class Holder {
     each.fd = -1;
     lost_++;
     why_[why]++;
-    if (first_loss_ms_ < 0) first_loss_ms_ = (now_ns() - begin_ns_) / kMsNs;
+    lost_at_[each.home]++;
+    last_loss_ms_ = age_ms();
+    if (first_loss_ms_ < 0) first_loss_ms_ = last_loss_ms_;
   }
 
   void handle(Connection& each, const epoll_event& event) {
@@ -280,7 +294,10 @@ class Holder {
                 moved_, lines_);
     std::printf(", \"every_ms\": %.0f, \"slowest_ms\": %ld, \"first_loss_ms\": %ld", every_ms,
                 slowest_ns_ / kMsNs, first_loss_ms_);
+    std::printf(", \"last_loss_ms\": %ld, \"age_ms\": %ld, \"late_ms\": %ld", last_loss_ms_,
+                age_ms(), late_ms_);
     print_counts("servers", servers_);
+    print_counts("lost_at", lost_at_);
     print_counts("why", why_);
     std::printf("}\n");
     std::fflush(stdout);
@@ -291,8 +308,8 @@ class Holder {
   int64_t begin_ns_;
   size_t begun_ = 0, lost_ = 0, moved_ = 0;
   uint64_t lines_ = 0;
-  int64_t slowest_ns_ = 0, first_loss_ms_ = -1;
-  std::map<std::string, size_t> servers_, why_;
+  int64_t slowest_ns_ = 0, first_loss_ms_ = -1, last_loss_ms_ = -1, late_ms_ = 0;
+  std::map<std::string, size_t> servers_, lost_at_, why_;
 };
 
 int run(const std::vector<std::string>& words) {
