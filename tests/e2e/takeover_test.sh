@@ -12,7 +12,7 @@
 
 HERE=$(dirname "$0")
 TIMES=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 3)
-KILLS=$([ "${BELKA_SOAK:-}" = 1 ] && echo 1 || echo 3) # each time: a median of three alone says little
+EACH=$([ "${BELKA_SOAK:-}" = 1 ] && echo 1 || echo 3) # kills and hangs each time: a median of three alone says little
 
 start_two_lcores() { start_dataplane splitter --interface=eth0 --cores="$LAB_CORE,$LAB_CORE"; }
 
@@ -51,16 +51,18 @@ do_event "before any data plane" true
 do_event "daemon killed" kill_belkad
 do_event "daemon started" daemon
 for ((time = 0; time < TIMES; time++)); do
-  for ((kill = 0; kill < KILLS; kill++)); do
+  for ((kill = 0; kill < EACH; kill++)); do
     do_event "data plane started" start_one_lcore
     expect_dataplane_carries
     do_event "data plane killed" kill_dataplane
   done
   do_event "data plane started" start_one_lcore
   expect_dataplane_carries
-  do_event "data plane hung" hang
-  do_event "data plane goes on" go_on
-  expect_dataplane_carries
+  for ((hang = 0; hang < EACH; hang++)); do
+    do_event "data plane hung" hang
+    do_event "data plane goes on" go_on
+    expect_dataplane_carries
+  done
   do_event "data plane stopped cleanly" stop_dataplane TERM
 done
 do_event "data plane started" start_two_lcores
