@@ -17,9 +17,9 @@ EVERY_MS=500
 FALL=3
 RISE=2
 # Within fall x every, and a second.
-IN_TIME_S=$(awk "BEGIN { print ($FALL * $EVERY_MS + 1000) / 1000 }")
-# A whole tick, whenever in a tick it went down; then a check, and what the daemon takes.
-BACK_S=$(awk "BEGIN { print ($RISE + 1) * $EVERY_MS / 1000 + 2 * 2 + 1 }")
+IN_TIME_MS=$((FALL * EVERY_MS + 1000))
+STALLED_MS=300 # a machine that stops for so long is late itself: then it falls once more
+PACKETS=0 # to VIPs, at least
 declare -A SERVER
 
 serve() {
@@ -28,14 +28,9 @@ serve() {
   wait_for 10 "the server $1" eval "in_ns $1 ss -Hltn | grep -q ':7 '"
 }
 
-# Its connections are reset, and new ones refused.
-end_server() {
-  kill -KILL "${SERVER[$1]}"
-  wait "${SERVER[$1]}" 2>/dev/null || true
-}
-
 # newcomers VIP FILE
 newcomers() {
+  PACKETS=$((PACKETS + 2 * NEWCOMERS)) # of each at least SYN and number
   in_ns client "$HERE/newcomers.py" "$1" 7 "$FIRST_PORT" "$NEWCOMERS" >"$WORK/$2.json" 2>"$WORK/newcomers.log"
 }
 
@@ -46,6 +41,37 @@ compare() {
   "$HERE/health_compare.py" "$WORK/$before.json" "$WORK/$after.json" "$@" >"$WORK/compare.log" ||
     fail "$what: $(cat "$WORK/compare.log")"
   echo "figure: $what: $(cat "$WORK/compare.log")"
+}
+
+is_back() { newcomers "$1" "$2" && "$HERE/health_compare.py" "$WORK/before.json" "$WORK/$2.json" same; }
+
+# returns VIP FILE WHAT SERVER...: they serve again, and each client has the server that it had before
+returns() {
+  local vip=$1 file=$2 what=$3 name begin=$EPOCHREALTIME
+  shift 3
+  for name in "$@"; do serve "$name"; done
+  wait_for 40 "$what" is_back "$vip" "$file"
+  compare "$what, after $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begin }") s" before "$file" same
+}
+
+# falls VIP TO WHAT SERVER...: they are stopped, and new connections avoid them in time, for the pool TO (none: unanswered)
+falls() {
+  local vip=$1 to=$2 what=$3 round name fall_ms late_ms
+  shift 3
+  for round in {1..5}; do
+    # shellcheck disable=SC2046  # words
+    in_ns client "$HERE/health_fall.py" "$vip" 7 "$WORK/before.json" "$to" \
+      $(for name in "$@"; do echo "${SERVER[$name]}=$name"; done) >"$WORK/fall.json" || fail "$what: not avoided"
+    for name in "$@"; do wait "${SERVER[$name]}" 2>/dev/null || true; done
+    read -r fall_ms late_ms < <(/usr/bin/python3 -c 'import json, sys
+fall = json.load(sys.stdin)
+print(round(1000 * fall["seconds"]), round(1000 * fall["late_s"]))' <"$WORK/fall.json")
+    echo "figure: $what: avoided after $fall_ms ms, at most $IN_TIME_MS are allowed; the machine was $late_ms ms late"
+    [ "$fall_ms" -gt "$IN_TIME_MS" ] || return 0
+    [ "$late_ms" -ge "$STALLED_MS" ] || fail "$what: avoided too late"
+    returns "$vip" again "$what: once more" "$@"
+  done
+  fail "$what: in $round rounds never avoided in time"
 }
 
 # hold VIP FILE
@@ -62,16 +88,20 @@ end_hold() {
   shift 3
   kill "$pid"
   wait "$pid" 2>/dev/null || true
-  python3 - "$WORK/$file.json" "$@" <<'PY' >"$WORK/lost.log" || fail "$what: $(cat "$WORK/lost.log" "$WORK/$file.json")"
+  python3 - "$WORK/$file.json" "$@" <<'PY' >"$WORK/lost.log" 2>"$WORK/lines" || fail "$what: $(cat "$WORK/lost.log" "$WORK/$file.json")"
 import json, sys
 held = json.load(open(sys.argv[1]))
 expected = {server: held["servers"][server] for server in sys.argv[2:] if server in held["servers"]}
 print(f"{held['begun']} connections on {held['servers']}, lost {held['lost_at']}, moved {held['moved']}, {held['lines']} lines")
+print(held["lines"], file=sys.stderr)
 sys.exit(1 if held["lost_at"] != expected or held["moved"] or not held["begun"] else 0)
 PY
   echo "figure: $what: $(cat "$WORK/lost.log")"
+  PACKETS=$((PACKETS + $(cat "$WORK/lines")))
 }
 
+established() { in_ns "$1" ss -Htn state established "$2" | wc -l; }
+live_on() { [ "$(established client "dst $1")" = "$2" ]; }
 standing_is() { belkactl get backends | grep -qE " $1 .* $2 "; }
 
 # stop_and_return VIP PLANE
@@ -80,45 +110,33 @@ stop_and_return() {
   newcomers "$vip" before
   hold "$vip" held-before
   before_holder=$HOLDER
-  end_server prod-2
-  sleep "$IN_TIME_S"
+  falls "$vip" prod "$plane, prod-2 is down" prod-2
   newcomers "$vip" down
   compare "$plane, prod-2 is down" before down without prod-2
   hold "$vip" held-during
   during_holder=$HOLDER
   belkactl status | grep -qE "^$(lab_address_v4 2) .* down .*refused" || fail "status does not say why prod-2 is down: $(belkactl status)"
-  serve prod-2
-  sleep "$BACK_S"
-  newcomers "$vip" back
-  compare "$plane, prod-2 is back" before back same
+  returns "$vip" back "$plane, prod-2 is back" prod-2
   end_hold "$before_holder" held-before "$plane, held from before prod-2 went down" prod-2
   end_hold "$during_holder" held-during "$plane, held since it was down"
 }
 
 fall_back_and_return() {
-  local vip=$1 plane=$2 name
+  local vip=$1 plane=$2
   newcomers "$vip" before
-  end_server canary-1
-  sleep "$IN_TIME_S"
+  falls "$vip" prod "$plane, the canary is down" canary-1
   newcomers "$vip" canary-down
   compare "$plane, the canary is down" before canary-down falls canary prod
   belkactl status | grep -qE '^canary .* prod$' || fail "status does not say that the canary falls back: $(belkactl status)"
-  serve canary-1
-  sleep "$BACK_S"
-  newcomers "$vip" canary-back
-  compare "$plane, the canary is back" before canary-back same
-  for name in prod-1 prod-2 prod-3 prod-4; do end_server "$name"; done
-  sleep "$IN_TIME_S"
+  returns "$vip" canary-back "$plane, the canary is back" canary-1
+  falls "$vip" none "$plane, all of prod is down" prod-1 prod-2 prod-3 prod-4
   newcomers "$vip" prod-down
   compare "$plane, all of prod is down" before prod-down falls prod none
-  for name in prod-1 prod-2 prod-3 prod-4; do serve "$name"; done
-  sleep "$BACK_S"
-  newcomers "$vip" prod-back
-  compare "$plane, prod is back" before prod-back same
+  returns "$vip" prod-back "$plane, prod is back" prod-1 prod-2 prod-3 prod-4
 }
 
 drain_and_disable() {
-  local vip=$1 holder
+  local vip=$1 holder on_prod_4
   newcomers "$vip" before
   hold "$vip" held-drained
   holder=$HOLDER
@@ -128,16 +146,27 @@ drain_and_disable() {
   belkactl backend undrain "$(lab_address_v4 3)" >/dev/null
   newcomers "$vip" undrained
   compare "prod-3 is undrained" before undrained same
+  on_prod_4=$(established prod-4 "sport = :7")
   belkactl backend disable "$(lab_address_v4 4)" >/dev/null
   newcomers "$vip" disabled
   compare "prod-4 is disabled" before disabled without prod-4
-  sleep 3 # for its connections to be reset by others
+  [ "$on_prod_4" -gt 0 ] || fail "prod-4 has no connections"
+  wait_for 30 "its connections to be reset by others" live_on "$vip" $((CONNECTIONS - on_prod_4))
   end_hold "$holder" held-drained "held while prod-3 was drained and prod-4 disabled" prod-4
   # What an operator said outlives the daemon.
   stop_belkad
   start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
   standing_is "$(lab_address_v4 4)" disabled || fail "a new daemon forgot that prod-4 is disabled: $(belkactl get backends)"
   belkactl backend undrain "$(lab_address_v4 4)" >/dev/null
+  wait_for 40 "prod-4 to be back" is_back "$vip" enabled
+  compare "prod-4 is undrained" before enabled same
+}
+
+# counted COMMAND..., for carried_by: an echo is a packet to the VIP, and most answers are acknowledged in another.
+counted() {
+  PACKETS=0
+  "$@"
+  LEAST=$PACKETS
 }
 
 lab prod-1 prod-2 prod-3 prod-4 canary-1
@@ -169,6 +198,8 @@ wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q
 stop_and_return 192.0.2.20 "xdp, ipip"
 fall_back_and_return 192.0.2.20 "xdp, ipip"
 start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"
-stop_and_return 192.0.2.10 "data plane, l2"
-drain_and_disable 192.0.2.10
+carried_by dpdk counted stop_and_return 192.0.2.10 "data plane, l2"
+echo "figure: data plane, l2: forwarded $CARRIED packets, at least $LEAST are expected, prod-2 down and back"
+carried_by dpdk counted drain_and_disable 192.0.2.10
+echo "figure: data plane, l2: forwarded $CARRIED packets, at least $LEAST are expected, prod-3 drained and prod-4 disabled"
 pass_on "who stops is replaced inside its pool, and has its clients back when it returns"
