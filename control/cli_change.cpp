@@ -123,7 +123,7 @@ int run_drain_limit(const CommandLine& line, Console& console) {
   if (!limit_ms) {
     throw UsageError(
         fmt::format("found {}, allowed is {}", quote(line.words[2]),
-                    duration_allowed("such as 10m, at most 65534 ticks; 0s is no limit")));
+                    duration_allowed("such as 10m, from 1s to 30 days; 0s is no limit")));
   }
   const std::string path =
       fmt::format("/v1/services/{}/drain-limit?limit_ms={}", service, *limit_ms);

@@ -34,8 +34,9 @@ Answer refuse(Fault fault, std::vector<std::string> errors) {
 
 Answer accept(json body) { return {.fault = Fault::none, .errors = {}, .body = std::move(body)}; }
 
-constexpr uint32_t kMostLimitTicks = 65'534;  // a slot's age has 16 bits
-static_assert(uint64_t{kMostLimitTicks} * kMaxTickMs <= UINT32_MAX);
+constexpr uint64_t kLeastLimitMs = 1'000;
+constexpr uint64_t kMostLimitMs = 30ull * 24 * 3'600'000;
+static_assert(kMostLimitMs <= UINT32_MAX);
 
 int64_t now_ns() {
   struct timespec now {};
@@ -288,12 +289,11 @@ Answer Controller::release(std::string_view service) {
 Answer Controller::drain_limit(std::string_view service, uint64_t limit_ms) {
   const std::lock_guard lock(mutex_);
   if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
-  const uint32_t tick_ms = publisher_.tick_ms();
-  if (limit_ms != 0 && (limit_ms < tick_ms || limit_ms / tick_ms > kMostLimitTicks)) {
+  if (limit_ms != 0 && (limit_ms < kLeastLimitMs || limit_ms > kMostLimitMs)) {
     return refuse(Fault::invalid,
-                  {fmt::format("found a limit of {} ms, allowed is 0 (none) or from {} ms, a tick, "
-                               "to {} ms, {} ticks",
-                               limit_ms, tick_ms, kMostLimitTicks * tick_ms, kMostLimitTicks)});
+                  {fmt::format("found a limit of {} ms, allowed is 0 (none) or from "
+                               "{} ms to {} ms, 30 days",
+                               limit_ms, kLeastLimitMs, kMostLimitMs)});
   }
   publisher_.set_drain_limit(service, static_cast<uint32_t>(limit_ms));
   log_info(fmt::format("service {}: connections elsewhere are kept {}", service,

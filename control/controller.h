@@ -114,8 +114,8 @@ class Controller {
   // Gives up what a service's moving slots keep elsewhere. Body as drains().
   Answer release(std::string_view service);
 
-  // From now on a service's slots keep connections elsewhere for no longer than so, counted in
-  // whole ticks, of which there are 1 to 65,534; 0: as long as they live. Body as drains().
+  // From now on a service's slots keep connections elsewhere for no longer than so, which is 1 s to
+  // 30 days; 0: as long as they live. Body as drains().
   Answer drain_limit(std::string_view service, uint64_t limit_ms);
 
   // What an operator says of a backend: `drain`, `undrain` or `disable`. Of all services that have

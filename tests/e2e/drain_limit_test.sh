@@ -27,6 +27,9 @@ all = json.load(sys.stdin)
 print($1)"
 }
 
+# A service with a limit is listed also while nothing of it moves.
+nothing_drains() { [ "$(drains_say 'sum(each["held"] + each["opening"] + each["looking"] for each in all["services"])')" = 0 ]; }
+
 connections_elsewhere() { drains_say 'sum(service["connections"] for service in all["services"])'; }
 
 change() { belkactl "$@" >"$WORK/change.log" 2>&1 || fail "refused: belkactl $*: $(cat "$WORK/change.log")"; }
