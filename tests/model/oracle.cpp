@@ -82,7 +82,8 @@ void Oracle::check(Connection& connection, const Message& message, uint16_t back
   if (!connection.promised) return;
   ++world_.figures.checked;
   const BackendRecord& record = world_.tables.backends[backend];
-  if (record.retired != 0 || record.next_hop.part.state == BACKEND_FREE)
+  // To 0 where a pool refuses new connections: moved() says whether this is one.
+  if (backend != 0 && (record.retired != 0 || record.next_hop.part.state == BACKEND_FREE))
     return violation(message, fmt::format("goes to {}, which is nobody", backend));
   if (backend != connection.backend) moved(connection, message, backend);
 }
