@@ -64,7 +64,9 @@ void Oracle::answered(const Message& message, const Answer& answer) {
 void Oracle::first_packet(Connection& connection, const Message& message, uint16_t backend) {
   connection.backend = backend;
   connection.answered = world_.now;
-  if (is_dead(backend)) excuse(connection, Excuse::backend_died);
+  // Also where it was under way when the backend went down, and has come back meanwhile.
+  if (is_dead(backend) || message.sent <= world_.backend_plans[backend].noticed_at)
+    excuse(connection, Excuse::backend_died);
   // It was under way when its slot was given up.
   const SlotPlan& slot = world_.plan(message.slot);
   if (backend != slot.kept && message.sent <= slot.given_up) excuse(connection, Excuse::given_up);
