@@ -221,11 +221,18 @@ void Published::edit(ServiceConfig& service) {
   }
 }
 
-// The configuration, too, leaves prod somebody who serves new connections.
+// The configuration, too, leaves prod somebody who serves new connections. Whom this change has
+// taken out of it already does not count.
 bool Published::is_needed(const ServiceConfig& service, const Address& chosen) {
-  const std::vector<BackendRef> backends = publisher_->backends();
+  std::vector<BackendRef> backends = publisher_->backends();
   const auto held = publisher_->holdings().services.find(service.name);
   if (held == publisher_->holdings().services.end()) return false;
+  const std::vector<BackendConfig>& prod = service.pools.front().backends;
+  std::erase_if(backends, [&](const BackendRef& each) {
+    return each.service == held->second.number && each.pool == service.pools.front().name &&
+           std::none_of(prod.begin(), prod.end(),
+                        [&](const BackendConfig& kept) { return kept.address == each.address; });
+  });
   return std::any_of(backends.begin(), backends.end(), [&](const BackendRef& each) {
     return each.address == chosen && each.service == held->second.number && !each.leaving &&
            mishaps_.is_last_of_prod(backends, each);
