@@ -203,7 +203,7 @@ void Clients::flood() {
   const Kind kind = kKinds[random_.below(std::size(kKinds))];
   for (int64_t left = random_.up_to(40); left > 0; --left) {
     // Tags beyond those of the clients.
-    const uint32_t tuple = 1024 + spoofed_++ % 200'000;
+    const uint32_t tuple = std::max(1024u, world_.tuples) + spoofed_++ % 200'000;
     const uint32_t slot = world_.slot_of_tuple(tuple);
     const Message message{.tuple = tuple,
                           .slot = slot,
