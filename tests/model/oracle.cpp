@@ -81,6 +81,11 @@ void Oracle::check(Connection& connection, const Message& message, uint16_t back
       ++world_.figures.lost;
     return;
   }
+  // It was under way when the backend went down, which has come back meanwhile: lost all the same.
+  if (backend != connection.backend && message.sent <= plan.noticed_at) {
+    ++world_.figures.lost;
+    return;
+  }
   if (!connection.promised) return;
   ++world_.figures.checked;
   const BackendRecord& record = world_.tables.backends[backend];
