@@ -50,8 +50,8 @@ class StatusSource {
   // 10.0.1.3" or "10.0.1.3 does not answer on veth0"; empty where nothing is known.
   virtual std::string unresolved_reason(uint16_t backend) const = 0;
 
-  // Why this backend's checks fail: a clause, such as "connection refused"; empty where they do
-  // not, or are not made.
+  // Why this backend's checks fail, or why it cannot be checked, also while it is up: a clause,
+  // such as "connection refused"; empty where they pass, or are not wanted.
   virtual std::string down_reason(uint16_t backend) const = 0;
 
   struct Checks {

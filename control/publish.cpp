@@ -62,14 +62,14 @@ PublishHooks machine_hooks() {
   };
 }
 
-Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks)
+Publisher::Publisher(Tables& tables, const Seed& seed, PublishHooks hooks, const KeeperReach& reach)
     : tables_(*tables.view()),
       seed_(seed),
       hooks_(std::move(hooks)),
       stores_(hooks_.before_each_store),
       resting_(1),
       holdings_(read_holdings(tables_, hooks_.now_ns(), resting_.front())),
-      keeper_(tables_, stores_),
+      keeper_(tables_, stores_, reach),
       next_tick_ns_(hooks_.now_ns() + tick_ns()),
       born_({tables_.node->tick, hooks_.now_ns()}),
       in_force_(config_of(holdings_)) {

@@ -85,7 +85,9 @@ inline constexpr uint32_t kKeeperUnitMs = 100;
 // free still rests, or where services were taken away just before: for kGraceNs at most, twice.
 class Publisher {
  public:
-  Publisher(Tables& tables, const Seed& seed, PublishHooks hooks = machine_hooks());
+  // `reach`: how far the tables are in use.
+  Publisher(Tables& tables, const Seed& seed, PublishHooks hooks = machine_hooks(),
+            const KeeperReach& reach = {});
 
   // What publish would do, word by word; why it cannot is in its faults. Stores nothing, throws
   // nothing but std::bad_alloc. With another seed every service is worked out anew, and breaks.
