@@ -14,11 +14,19 @@ print(*{queue["plane"] for interface in json.load(sys.stdin)["interfaces"] if in
         for queue in interface["queues"]})' "$1"
 }
 
-# expect_planes ETH0 ETH1
+is_of_plane() { [ "$(plane_of "$1")" = "$2" ]; }
+
+# expect_planes ETH0 ETH1. A lcore that is off its core for a moment is not fresh, so that dpdk is waited for;
+# what is dead must not look alive in any reading.
 expect_planes() {
-  local interface
+  local interface said
   for interface in eth0 eth1; do
-    [ "$(plane_of "$interface")" = "$1" ] || fail "status says $(plane_of "$interface") of $interface, not $1"
+    if [ "$1" = dpdk ]; then
+      wait_for 10 "the status to say dpdk of $interface" is_of_plane "$interface" dpdk
+    else
+      said=$(plane_of "$interface")
+      [ "$said" = "$1" ] || fail "status says $said of $interface, not $1"
+    fi
     shift
   done
 }
