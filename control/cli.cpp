@@ -39,7 +39,7 @@ std::string command_help(const Command& command) {
   std::string text = fmt::format("usage: {}\n\n{}\n", usage_of(command), command.help);
   if (!command.flags.empty()) text += "\n";
   for (const std::string_view flag : command.flags) text += flag_help(flag);
-  return text;
+  return command.details.empty() ? text : fmt::format("{}\n{}", text, command.details);
 }
 
 std::string command_names() {
@@ -98,6 +98,17 @@ int dispatch(const CommandLine& line, const Command*& command, Console& console)
   return command->run(line, console);
 }
 
+constexpr std::string_view kDrainsDetails =
+    "`get drains` shows the services of which a change is on its way, or that have a drain-limit.\n"
+    "Of their slots:\n"
+    "  HELD         wait 4 s, so that SYNs sent again stay where they were; then they change\n"
+    "  OPENING      have changed, and wait the idle time until every old connection has spoken\n"
+    "  LOOKING      keep the connections that are elsewhere than the slot sends new ones\n"
+    "  CONNECTIONS  those elsewhere, as the last sweep counted them\n"
+    "  OLDEST       since the first of these slots began to keep connections\n"
+    "  LIMIT        `drain-limit`: what is elsewhere longer is cut\n"
+    "  LEAVING      backends that are removed when the last slot and connection has left them\n";
+
 const std::vector<Command> kCommands = {
     {"apply",
      "-f FILE",
@@ -147,7 +158,8 @@ const std::vector<Command> kCommands = {
      {"output", "socket", "pins", "tables"},
      1,
      1,
-     run_get},
+     run_get,
+     kDrainsDetails},
     {"status", "", "show interfaces, planes and services", {"output", "socket"}, 0, 0, run_status},
     {"stats",
      "",

@@ -28,6 +28,7 @@ struct Command {
   std::vector<std::string_view> flags;       // that it takes
   size_t fewest_words, most_words;           // behind the name
   int (*run)(const CommandLine&, Console&);  // returns an ExitCode; may throw Error and UsageError
+  std::string_view details = {};             // of `help COMMAND`: lines with an end each
 };
 
 const std::vector<Command>& commands();

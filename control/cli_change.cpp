@@ -27,13 +27,23 @@ constexpr const char* kJson = "application/json";
 
 std::string plan_text(const json& answer) { return answer.at("text").get<std::string>(); }
 
+// Empty where no slot is held.
+std::string held_text(const json& answer) {
+  const auto held = answer.at("held_slots").get<uint64_t>();
+  return held == 0 ? "" : fmt::format("{} slots are held for 4 s", held);
+}
+
 std::string apply_text(const json& answer) {
   const auto generation = answer.at("generation").get<uint64_t>();
-  const auto held = answer.at("held_slots").get<uint64_t>();
-  const std::string when =
-      held == 0 ? "in force" : fmt::format("{} slots are held for 4 s, then in force", held);
+  const std::string held = held_text(answer);
+  const std::string when = held.empty() ? "in force" : held + ", then in force";
   return fmt::format("{}{} as generation {}, in both planes\n", plan_text(answer), when,
                      generation);
+}
+
+std::string standing_text(const json& answer) {
+  const std::string held = held_text(answer);
+  return backends_text(answer) + (held.empty() ? "" : held + ", then they change\n");
 }
 
 // As the API takes it: ?pace=gentle&break_connections=1
@@ -113,8 +123,12 @@ int run_split(const CommandLine& line, Console& console) {
 int run_drain_limit(const CommandLine& line, Console& console) {
   const std::string service = escape_query(service_name(line.words[1]));
   const Client client(line.socket);
-  if (line.hard == (line.words.size() > 2))
-    throw UsageError("name a time, such as 10m or 0s (as long as they live), or --hard for now");
+  if (line.hard == (line.words.size() > 2)) {
+    throw UsageError(
+        fmt::format("found {}, allowed is one of them: a time, such as 10m or 0s (as long as they "
+                    "live), or --hard for now",
+                    line.hard ? "a time and --hard" : "neither a time nor --hard"));
+  }
   if (line.hard) {
     const std::string path = fmt::format("/v1/services/{}/release", service);
     return show(line, console, client.post(path, "", kJson), drains_text);
@@ -123,7 +137,7 @@ int run_drain_limit(const CommandLine& line, Console& console) {
   if (!limit_ms) {
     throw UsageError(
         fmt::format("found {}, allowed is {}", quote(line.words[2]),
-                    duration_allowed("such as 10m, from 1s to 30 days; 0s is no limit")));
+                    duration_allowed("such as 10m, from 1s to 43200m, 30 days; 0s is no limit")));
   }
   const std::string path =
       fmt::format("/v1/services/{}/drain-limit?limit_ms={}", service, *limit_ms);
@@ -140,7 +154,7 @@ int run_backend(const CommandLine& line, Console& console) {
     const std::string service = escape_query(service_name(line.words[3]));
     path += fmt::format("{}service={}", query.empty() ? '?' : '&', service);
   }
-  return show(line, console, Client(line.socket).post(path, "", kJson), backends_text);
+  return show(line, console, Client(line.socket).post(path, "", kJson), standing_text);
 }
 
 int run_check(const CommandLine& line, Console& console) {

@@ -94,21 +94,21 @@ std::optional<Seed> read_wanted_seed(const std::string& path, const std::string&
 
 Wanted read_wanted(std::string_view yaml, std::string_view file_name, const std::string& seed_file,
                    const Publisher& publisher) {
+  const auto refused = [](Fault fault, std::vector<std::string> errors) -> Wanted {
+    return {std::nullopt, std::nullopt, refuse(fault, std::move(errors))};
+  };
   ConfigResult result = parse_config(yaml, file_name);
   std::vector<std::string> errors;
   for (const ConfigError& error : result.errors) errors.push_back(error.text());
-  if (!result.config)
-    return {std::nullopt, std::nullopt, refuse(Fault::invalid, std::move(errors))};
+  if (!result.config) return refused(Fault::invalid, std::move(errors));
   if (result.config->tick_ms != publisher.in_force().tick_ms)
-    return {std::nullopt, std::nullopt,
-            refuse(Fault::conflict, {tick_fault(file_name, publisher.in_force(), *result.config)})};
+    return refused(Fault::conflict, {tick_fault(file_name, publisher.in_force(), *result.config)});
   try {
     auto wanted = read_wanted_seed(result.config->seed_file, seed_file);
     if (wanted == publisher.seed()) wanted.reset();
     return {std::move(result.config), wanted, {}};
   } catch (const Error& error) {
-    return {std::nullopt, std::nullopt,
-            refuse(Fault::conflict, {fmt::format("{}: seed_file: {}", file_name, error.what())})};
+    return refused(Fault::conflict, {fmt::format("{}: seed_file: {}", file_name, error.what())});
   }
 }
 
@@ -146,6 +146,28 @@ const Verb* find_verb(std::string_view name) {
   return found == std::end(kVerbs) ? nullptr : found;
 }
 
+// What is wrong with a request in itself.
+std::optional<std::string> request_fault(const Controller::BackendRequest& request,
+                                         const Verb* verb, const std::optional<Address>& address) {
+  if (verb == nullptr)
+    return fmt::format("found {}, allowed is drain, undrain or disable", quote(request.verb));
+  if (request.pace == Pace::hard)
+    return "found pace=hard, allowed is gentle or none; disable gives up a backend's connections";
+  if (!address)
+    return fmt::format("found {}, allowed is the address of a backend, such as 10.0.1.1",
+                       quote(request.address));
+  return std::nullopt;
+}
+
+json backends_of(const TableView& tables, const std::vector<uint16_t>& numbers) {
+  json body = backends_json(tables);
+  json named = json::array();
+  for (json& backend : body.at("backends"))
+    if (std::ranges::count(numbers, backend.at("number").get<uint16_t>()) != 0)
+      named.push_back(std::move(backend));
+  return named;
+}
+
 json plan_body(const Plan& plan, uint64_t generation) {
   return {{"plan", plan.to_json()}, {"text", plan.text()}, {"generation", generation}};
 }
@@ -181,6 +203,7 @@ Answer Controller::publish(const Config& wanted, const ChangeRequest& request, c
   const Seed seed_before = publisher_.seed();
   Plan plan = publisher_.plan(wanted, request.pace, seed);
   plan.hard = request.pace == Pace::hard;
+  plan.broken = request.break_connections;
   if (!plan.faults.empty()) return refuse(Fault::conflict, plan.faults);
   if (!request.break_connections && !plan.breaks().empty())
     return refuse(Fault::conflict, plan.breaks());
@@ -331,20 +354,8 @@ void Controller::restore_admin(const std::vector<BackendRef>& backends) {
 
 Answer Controller::set_backend(const BackendRequest& request) {
   const Verb* verb = find_verb(request.verb);
-  if (verb == nullptr) {
-    return refuse(Fault::invalid, {fmt::format("found {}, allowed is drain, undrain or disable",
-                                               quote(request.verb))});
-  }
-  if (request.pace == Pace::hard) {
-    return refuse(Fault::invalid, {"found pace=hard, allowed is gentle or none; disable gives up "
-                                   "a backend's connections"});
-  }
   const auto address = Address::parse(request.address);
-  if (!address) {
-    return refuse(Fault::invalid,
-                  {fmt::format("found {}, allowed is the address of a backend, such as 10.0.1.1",
-                               quote(request.address))});
-  }
+  if (auto fault = request_fault(request, verb, address)) return refuse(Fault::invalid, {*fault});
   const std::lock_guard lock(mutex_);
   if (!request.service.empty())
     if (auto refusal = refuse_unknown(request.service)) return std::move(*refusal);
@@ -371,12 +382,9 @@ Answer Controller::set_backend(const BackendRequest& request) {
   log_info(fmt::format("generation {}{}: backend {} {} in {}", publisher_.generation(),
                        pace_text(request.pace), address->text(), verb->done,
                        fmt::join(names, ", ")));
-  json body = backends_json(*tables_.view());
-  json named = json::array();
-  for (json& backend : body.at("backends"))
-    if (std::find(numbers.begin(), numbers.end(), backend.at("number")) != numbers.end())
-      named.push_back(std::move(backend));
-  return accept({{"backends", std::move(named)}});
+  size_t held = 0;
+  for (const std::string_view name : names) held += publisher_.held_slots(name);
+  return accept({{"backends", backends_of(*tables_.view(), numbers)}, {"held_slots", held}});
 }
 
 Answer Controller::status() const {

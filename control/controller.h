@@ -119,7 +119,8 @@ class Controller {
   Answer drain_limit(std::string_view service, uint64_t limit_ms);
 
   // What an operator says of a backend: `drain`, `undrain` or `disable`. Of all services that have
-  // the address, or of one. Body: {"backends": those}, as in backends().
+  // the address, or of one. Body: {"backends": those, as in backends(), "held_slots": of these
+  // services}.
   struct BackendRequest {
     std::string_view address;
     std::string_view verb;

@@ -231,8 +231,9 @@ void Daemon::begin(const Start& start, PreparedChange& change) {
     persist_at_start(start);
     const uint64_t before = publisher_->generation();
     const uint64_t generation = publisher_->commit(change);
-    log_info(fmt::format("generation {}: {} services{}", generation, start.config.services.size(),
-                         generation == before ? ", as they were" : ""));
+    const size_t services = start.config.services.size();
+    log_info(fmt::format("generation {}: {} service{}{}", generation, services,
+                         services == 1 ? "" : "s", generation == before ? ", as they were" : ""));
   }
   neighbours_->follow(*publisher_);
   health_ = std::make_unique<HealthWatch>();

@@ -70,6 +70,7 @@ struct Plan {
   uint32_t unchanged = 0;             // the number of the others
   std::vector<std::string> faults;    // whole sentences: why it cannot be published
   bool hard = false;                  // for text(): what goes is cut, nothing drains
+  bool broken = false;                // for text(): what breaks connections is done all the same
   bool other_seed = false;            // rings that are in force were made with another seed
 
   bool empty() const { return services.empty(); }

@@ -62,6 +62,12 @@ std::string_view all_move_text(PlanService::AllMove why) {
   }
 }
 
+std::string breaks_text(const PlanService& service, bool broken) {
+  if (service.breaks.empty()) return "";
+  return fmt::format("  breaks connections ({}){}\n", service.breaks,
+                     broken ? "" : ": wants --break-connections");
+}
+
 std::string slots_text(const PlanService& service, bool hard) {
   const uint32_t all = std::max(service.slots_before, service.slots_after);
   if (service.kind == PlanService::Kind::removed)
@@ -75,16 +81,15 @@ std::string slots_text(const PlanService& service, bool hard) {
                      all, service.slots_to_other_pool);
 }
 
-void write_service(const PlanService& service, bool hard, std::string& out) {
+void write_service(const PlanService& service, const Plan& plan, std::string& out) {
   out += fmt::format("service {}: {}\n", service.name, kind_text(service.kind));
   for (const std::string& setting : service.settings) out += fmt::format("  {}\n", setting);
   size_t width = 0;
   for (const PlanPool& pool : service.pools) width = std::max(width, pool.name.size());
   for (const PlanPool& pool : service.pools)
     write_pool(pool, service, static_cast<int>(width), out);
-  out += slots_text(service, hard);
-  if (!service.breaks.empty())
-    out += fmt::format("  breaks connections ({}): wants --break-connections\n", service.breaks);
+  out += slots_text(service, plan.hard);
+  out += breaks_text(service, plan.broken);
   if (service.repair)
     out += fmt::format("  the tables do not hold all of it: {} slot words are put right\n",
                        service.words);
@@ -131,7 +136,7 @@ nlohmann::json service_json(const PlanService& service) {
 std::string Plan::text() const {
   std::string out;
   for (const std::string& fault : faults) out += fmt::format("cannot be published: {}\n", fault);
-  for (const PlanService& service : services) write_service(service, hard, out);
+  for (const PlanService& service : services) write_service(service, *this, out);
   if (services.empty() && faults.empty()) out += "nothing changes\n";
   if (unchanged != 0)
     out += fmt::format("{} {} unchanged\n", unchanged,

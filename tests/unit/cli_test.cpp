@@ -43,6 +43,21 @@ TEST(Cli, HelpListsEveryCommand) {
   }
 }
 
+TEST(Cli, HelpOfGetNamesEachColumnOfDrains) {
+  const std::string help = run({"help", "get"}).out;
+  for (const char* column : {"HELD", "OPENING", "LOOKING", "CONNECTIONS", "OLDEST", "LIMIT"})
+    EXPECT_THAT(help, HasSubstr("\n  " + std::string(column) + " "));
+}
+
+TEST(Cli, DrainLimitTakesATimeOrHard) {
+  const Ran both = run({"drain-limit", "web", "10m", "--hard"});
+  EXPECT_EQ(both.code, kExitUsage);
+  EXPECT_THAT(both.err, HasSubstr("found a time and --hard, allowed is one of them"));
+  const Ran none = run({"drain-limit", "web"});
+  EXPECT_EQ(none.code, kExitUsage);
+  EXPECT_THAT(none.err, HasSubstr("found neither a time nor --hard"));
+}
+
 TEST(Cli, WhatIsNotUnderstoodExitsWithTwo) {
   EXPECT_EQ(run({}).code, kExitUsage);
   const Ran unknown = run({"stat"});
@@ -156,6 +171,12 @@ TEST_F(CliWithDaemon, TakesABackendOutAndBackIn) {
     EXPECT_THAT(refused.err, HasSubstr(sentence));
   }
   EXPECT_EQ(ctl({"backend", "stop", "10.0.2.1"}).code, kExitUsage);
+}
+
+TEST_F(CliWithDaemon, SaysHowManySlotsAGentleDrainHolds) {
+  ctl({"apply", "-f", write("web.yaml", web_yaml())});
+  EXPECT_THAT(ctl({"backend", "drain", "10.0.2.1", "--gentle"}).out,
+              HasSubstr("\n256 slots are held for 4 s, then they change\n"));
 }
 
 TEST_F(CliWithDaemon, MarksAServiceThatIsRemovedAndDrains) {

@@ -44,7 +44,8 @@ TEST_F(ControllerSeed, AnotherOneWantsBreakConnections) {
   const uint64_t generation = publisher_.generation();
   const Answer plan = controller_.plan(yaml, "web.yaml", Pace::now);
   EXPECT_EQ(plan.body["plan"]["slots_moved"], 1024);
-  EXPECT_THAT(plan.body["text"].get<std::string>(), HasSubstr("breaks connections (another seed)"));
+  EXPECT_THAT(plan.body["text"].get<std::string>(),
+              HasSubstr("breaks connections (another seed): wants --break-connections\n"));
   const Answer refused = controller_.apply(yaml, "web.yaml");
   EXPECT_EQ(refused.fault, Fault::conflict);
   EXPECT_THAT(refused.errors, ElementsAre(HasSubstr("all 1024 slots of 1 service move")));
@@ -54,6 +55,9 @@ TEST_F(ControllerSeed, AnotherOneWantsBreakConnections) {
 
   const Answer accepted = controller_.apply(yaml, "web.yaml", {.break_connections = true});
   EXPECT_THAT(accepted.errors, ElementsAre());
+  EXPECT_THAT(accepted.body["text"].get<std::string>(),
+              HasSubstr("breaks connections (another seed)\n"))
+      << "it has what it wants";
   EXPECT_EQ(publisher_.generation(), generation + 1);
   EXPECT_EQ(persisted_.back().seed_file, directory_ / "seed");
   EXPECT_EQ(persisted_seeds_.back(), read_seed(directory_ / "seed"));
