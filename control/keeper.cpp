@@ -38,6 +38,7 @@ Keeper::Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach
       idle_ticks_(reach.slots / SLOTS_PER_LINE, kMaxIdleTicks),
       stored_(reach.slots, static_cast<uint16_t>(tables.node->tick)),
       left_(reach.slots),
+      in_moving_(reach.slots),
       elsewhere_(reach.slots),
       released_(reach.slots),
       named_(BACKENDS),
@@ -45,15 +46,22 @@ Keeper::Keeper(const TableView& tables, Stores& stores, const KeeperReach& reach
   for (uint32_t slot = 0; slot < reach_.slots; ++slot) {
     if (word_of(slot) == 0) continue;
     count_named(word_of(slot), true);
-    if (!slot_is_settled(word_of(slot))) moving_.push_back(slot);
+    if (!slot_is_settled(word_of(slot))) note_moving(slot);
   }
+}
+
+// It may stand in the list still, settled since the last tick.
+void Keeper::note_moving(uint32_t slot) {
+  if (!in_moving_[slot]) moving_.push_back(slot);
+  in_moving_[slot] = true;
 }
 
 void Keeper::begin_time(uint32_t time, uint32_t units_per_tick) {
   time_ = time;
   for (const uint32_t slot : moving_) {
     const uint64_t age = uint64_t{age_ticks(slot)} * units_per_tick;
-    left_[slot] = age < time ? static_cast<uint32_t>(time - age) : 0;
+    const bool is_held = slot_draining(word_of(slot)) == SLOT_HOLD;
+    left_[slot] = is_held ? kNotYet : age < time ? static_cast<uint32_t>(time - age) : 0;
   }
 }
 
@@ -61,9 +69,10 @@ void Keeper::change(uint32_t slot, uint32_t word) {
   const uint32_t before = word_of(slot);
   if (before == word) return;
   const auto tick = static_cast<uint16_t>(tables_.node->tick);
-  const bool begins_to_look = slot_is_settled(before) && slot_draining(word) == SLOT_LOOK;
-  if (slot_begins(before, word) || begins_to_look) stores_.update(tables_.since[slot], tick);
-  if (slot_is_settled(before) && !slot_is_settled(word)) moving_.push_back(slot);
+  // Where it does not begin to open: for the age of one that is held, then looks (begin_time).
+  const bool leaves_rest = slot_is_settled(before) && !slot_is_settled(word);
+  if (slot_begins(before, word) || leaves_rest) stores_.update(tables_.since[slot], tick);
+  if (leaves_rest) note_moving(slot);
   if (slot_is_settled(before) || left_[slot] == kNotYet)
     left_[slot] = slot_draining(word) == SLOT_HOLD ? kNotYet : time_;
   stored_[slot] = tick;
@@ -167,8 +176,9 @@ Sweep Keeper::sweep() {
   std::fill(pinned_.begin(), pinned_.end(), false);
   if (has_pins) sweep_pins();
   for (const uint32_t slot : moving_) {
-    const uint16_t draining = slot_draining(word_of(slot));
     released_[slot] = false;
+    if (slot_is_settled(word_of(slot))) continue;
+    const uint16_t draining = slot_draining(word_of(slot));
     last_.opening += draining < SLOT_HOLD ? 1 : 0;
     last_.looking += draining == SLOT_LOOK ? 1 : 0;
     last_.held += draining == SLOT_HOLD ? 1 : 0;
@@ -240,7 +250,10 @@ void Keeper::flip_and_settle() {
       last_.flipped += flip(slot) ? 1 : 0;
     }
   }
-  std::erase_if(moving_, [&](uint32_t slot) { return slot_is_settled(word_of(slot)); });
+  std::erase_if(moving_, [&](uint32_t slot) {
+    in_moving_[slot] = !slot_is_settled(word_of(slot));
+    return !in_moving_[slot];
+  });
 }
 
 Sweep Keeper::tick() {

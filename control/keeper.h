@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "control/allocate.h"
@@ -106,6 +105,7 @@ class Keeper {
   void flip_and_settle();
   bool flip(uint32_t slot);
   bool settle(uint32_t slot);
+  void note_moving(uint32_t slot);
   void release_slot(uint32_t slot);
   uint32_t age_ticks(uint32_t slot) const;
   bool is_due(uint32_t slot, uint32_t last_refusal_ago) const;
@@ -118,7 +118,8 @@ class Keeper {
   std::vector<uint16_t> stored_;     // by slot: the tick when its word was stored, modulo 65,536
   std::vector<uint32_t> left_;       // by slot: when it was settled last, or kNotYet
   uint32_t time_ = 0;
-  std::vector<uint32_t> moving_;     // slots that are not settled
+  std::vector<bool> in_moving_;      // by slot
+  std::vector<uint32_t> moving_;     // slots that are not settled, or were not at the last tick
   std::vector<uint16_t> elsewhere_;  // by slot: pins on other backends at the last sweep, to 65,535
   std::vector<uint32_t> touched_;    // slots with a count in elsewhere_
   std::vector<bool> released_;       // by slot: pins elsewhere are to go

@@ -24,10 +24,12 @@ class PublishPins : public PublishTest {
   }
 
   // As the daemon does, a pass each quarter of a second.
-  void pass_seconds(uint32_t seconds) {
+  void pass_seconds(uint32_t seconds) { pass_seconds(seconds, publisher_); }
+
+  void pass_seconds(uint32_t seconds, Publisher& publisher) {
     for (uint32_t i = 0; i < 4 * seconds; ++i) {
       machine_.now_ns += 250'000'000;
-      publisher_.pass_time();
+      publisher.pass_time();
     }
   }
 

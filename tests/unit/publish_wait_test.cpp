@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who waits for connections, and for how long: slots that are held, the drain limit, and what is
 // given up by an operator who cannot wait.
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "tests/unit/publish_pins.h"
 
 namespace belka {
 namespace {
+
+using testing::AnyOf;
 
 constexpr uint32_t kSmall = 125'000, kLarge = 250'000, kLarger = 375'000;
 
@@ -88,9 +93,27 @@ TEST_F(PublishWait, AnEditOfSomethingElseLeavesWhatIsHeld) {
 
 TEST_F(PublishWait, AHeldSlotThatIsToGoElsewhereGoesAtOnce) {
   publish({web(64, kLarge)}, Pace::gentle);
-  ASSERT_FALSE(held().empty());
-  publish({web(64, kSmall)});
+  std::map<uint32_t, uint16_t> first;
+  for (const uint32_t slot : held()) first[slot] = slot_current(word(slot));
+  ASSERT_FALSE(first.empty());
+  ServiceConfig third = web(64, kLarge);
+  third.pools[1].backends[0].address = address("10.0.2.9");
+  third.pools[2].backends[0].address = address("10.0.3.9");
+  publish({third});
   EXPECT_TRUE(held().empty());
+  for (const auto& [slot, before] : first) {
+    EXPECT_THAT(slot_current(word(slot)), AnyOf(number("10.0.2.9"), number("10.0.3.9")));
+    EXPECT_EQ(slot_draining(word(slot)), before);
+  }
+}
+
+TEST_F(PublishWait, AHeldSlotThatIsToStayLooksForWhoeverBeganInTheHold) {
+  publish({web(64, kLarge)}, Pace::gentle);
+  std::map<uint32_t, uint16_t> first;
+  for (const uint32_t slot : held()) first[slot] = slot_current(word(slot));
+  ASSERT_FALSE(first.empty());
+  publish({web(64, kSmall)});
+  for (const auto& [slot, before] : first) EXPECT_EQ(word(slot), slot_of(before, SLOT_LOOK));
 }
 
 TEST_F(PublishWait, WhatIsElsewhereIsReleasedAndWhatIsHeldStaysHeld) {
@@ -183,6 +206,50 @@ TEST_F(PublishWait, ADrainLimitCountsFromTheEndOfAHold) {
   EXPECT_NE(*kept, 0u);
   pass_seconds(1);
   EXPECT_EQ(*kept, 0u);
+}
+
+TEST_F(PublishWait, ADrainLimitCountsFromTheEndOfAHoldThatANewPublisherBeganAnew) {
+  ASSERT_TRUE(publisher_.set_drain_limit("web", 10'000));
+  publish({web(64, kLarge)}, Pace::gentle);
+  const uint32_t slot = held().front();
+  Publisher next(tables_, test_seed(), machine_.hooks());
+  next.publish(config_with({web(64, kLarge)}));
+  pass_seconds(3, next);
+  ASSERT_EQ(slot_draining(word(slot)), SLOT_HOLD);
+  pass_seconds(1, next);
+  ASSERT_TRUE(slot_is_opening(word(slot)));
+  const uint64_t* kept = pin(slot, slot_default(word(slot)));
+  pass_seconds(9, next);
+  EXPECT_NE(*kept, 0u);
+  pass_seconds(1, next);
+  EXPECT_EQ(*kept, 0u);
+}
+
+// Held, and taken back, so that it looks: its age is not that of the tables.
+TEST_F(PublishWait, ANewPublisherKnowsSinceWhenASlotLooksThatOnlyWasHeld) {
+  ASSERT_TRUE(publisher_.set_drain_limit("web", 60'000));
+  publish({web(64, kLarge)}, Pace::gentle);
+  const uint32_t slot = held().front();
+  publish({web(64, kSmall)});
+  ASSERT_EQ(slot_draining(word(slot)), SLOT_LOOK);
+  Publisher next(tables_, test_seed(), machine_.hooks());
+  next.publish(config_with({web(64, kLarge)}));
+  const uint64_t* kept = pin(slot, slot_default(word(slot)));
+  pass_seconds(20, next);
+  EXPECT_NE(*kept, 0u);
+}
+
+TEST_F(PublishWait, ASlotThatIsFreedAndTakenAgainWithinATickCountsOnce) {
+  publish({web(64, kLarge)});
+  publish({}, Pace::hard);
+  pass_seconds(2);
+  publish({web(64, kSmall)});
+  publish({web(64, kLarge)});
+  tick();
+  const Publisher::Moving moving = publisher_.moving(publisher_.holdings().services.at("web"));
+  EXPECT_EQ(publisher_.keeper().last().opening, moving.opening);
+  EXPECT_EQ(publisher_.keeper().last().looking, moving.looking);
+  EXPECT_GT(moving.opening, 0u);
 }
 
 TEST_F(PublishWait, WithoutALimitConnectionsAreKept) {
