@@ -55,8 +55,8 @@ void Publisher::note_health(const std::vector<HealthNote>& notes) {
     mark({number, down});
     services.insert(record.service);
   }
-  look_anew(std::move(services), Pace::now);
   if (any_leaving) keeper_.sweep();
+  look_anew(std::move(services), Pace::now);
 }
 
 void Publisher::set_admin(const std::vector<uint16_t>& backends, uint8_t admin, Pace pace) {

@@ -71,11 +71,13 @@ PoolStanding stand(const PoolConfig& pool, const std::vector<BackendStanding>& b
   if (standing.backends != 0 && standing.up < needed) standing.fallback = way;
   standing.needed = needed_of(pool, standing.possible, returning, standing.fallback);
   const bool uses_all = standing.fallback == POOL_USE_ALL;
+  // Also where it cannot yet, since all rest.
+  const bool wants_all = standing.fallback != POOL_ITSELF && pool.fallback == Fallback::use_all;
   for (const BackendStanding& backend : backends) {
     standing.serves.push_back(is_free(backend) && (backend.healthy || uses_all));
     standing.marks.push_back(mark_of(backend, uses_all));
     standing.waits.push_back(backend.is_down && backend.rests &&
-                             backend.admin != BACKEND_DISABLED && (backend.healthy || uses_all));
+                             backend.admin != BACKEND_DISABLED && (backend.healthy || wants_all));
   }
   return standing;
 }

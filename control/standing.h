@@ -27,7 +27,7 @@ struct PoolStanding {
   uint32_t needed = 0;             // so many up, so that the pool serves itself, or does again
   std::vector<bool> serves;        // by backend: new connections may go to it
   std::vector<uint8_t> marks;      // by backend: enum backend_down, or-ed
-  std::vector<bool> waits;         // by backend: it would be up, but for its rest
+  std::vector<bool> waits;         // by backend: it would serve, but for its rest
 };
 
 // Who of a pool serves. Pure. `fallback_before` is what was in force (enum pool_fallback).

@@ -211,6 +211,30 @@ TEST_F(PublishHealth, APoolThatUsesAllGoesOnAsIfAllWereUp) {
   EXPECT_EQ(tables_.view()->backends[number("10.0.1.1")].down, BACKEND_UNHEALTHY);
 }
 
+TEST_F(PublishHealth, APoolThatUsesAllDoesSoWhenAllHaveRested) {
+  publisher_.publish(config_with({checked(Fallback::use_all, Fallback::use_all)}));
+  const auto before = answers();
+  const std::vector<uint16_t> prod = {number("10.0.1.1"), number("10.0.1.2"), number("10.0.1.3"),
+                                      number("10.0.1.4")};
+  note({"10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.4"}, false);
+  publisher_.set_admin(prod, BACKEND_DISABLED);
+  publisher_.set_admin(prod, BACKEND_ENABLED);
+  EXPECT_NE(answers(), before) << "all of them rest";
+  tick();
+  tick();
+  EXPECT_EQ(answers(), before);
+}
+
+TEST_F(PublishHealth, APoolThatIsToUseAllDoesSoSoonAfterItRefused) {
+  publisher_.publish(config_with({checked(Fallback::prod, Fallback::refuse)}));
+  const auto before = answers();
+  note({"10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.4"}, false);
+  publisher_.publish(config_with({checked(Fallback::prod, Fallback::use_all)}));
+  tick();
+  tick();
+  EXPECT_EQ(answers(), before);
+}
+
 TEST_F(PublishHealth, ANextPublisherKnowsWhoIsDown) {
   publisher_.publish(config_with({checked()}));
   note({"10.0.1.2", "10.0.2.1", "10.0.2.2"}, false);

@@ -60,6 +60,18 @@ TEST(Standing, WhoWentDownRestsBeforeItComesBack) {
   EXPECT_EQ(later.marks, (std::vector<uint8_t>{0, 0}));
 }
 
+TEST(Standing, APoolThatWouldUseAllWaitsForThoseThatRestAlthoughTheyFail) {
+  BackendStanding fails_and_rests = kBackTooSoon;
+  fails_and_rests.healthy = false;
+  PoolConfig pool = pool_of(2);
+  for (const Fallback fallback : {Fallback::use_all, Fallback::refuse}) {
+    pool.fallback = fallback;
+    const PoolStanding soon = stand(pool, {fails_and_rests, fails_and_rests}, POOL_ITSELF);
+    EXPECT_NE(soon.fallback, POOL_USE_ALL);
+    EXPECT_EQ(soon.waits, std::vector<bool>(2, fallback == Fallback::use_all));
+  }
+}
+
 TEST(Standing, WithoutAMinimumAPoolFallsBackWithItsLastBackendAndReturnsWithTheFirst) {
   EXPECT_EQ(stand(pool_of(4), up_of_four(1), POOL_ITSELF).fallback, POOL_ITSELF);
   EXPECT_EQ(stand(pool_of(4), up_of_four(0), POOL_ITSELF).fallback, POOL_PROD);
