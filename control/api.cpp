@@ -2,7 +2,6 @@
 #include "control/api.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <httplib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +19,7 @@
 #include <regex>
 #include <thread>
 
+#include "control/api_endpoints.h"
 #include "control/config.h"
 #include "control/controller.h"
 #include "control/error.h"
@@ -36,171 +35,9 @@ using std::chrono::milliseconds;
 
 constexpr size_t kMaxBodyBytes =
     kMaxConfigBytes + 1;  // one more, so that the reader says the limit
-constexpr size_t kMaxSplitBytes = 64u << 10;
 constexpr size_t kThreads = 4;
 constexpr milliseconds kLook{1};
 constexpr int kReadSeconds = 5;  // between two pieces of a request
-
-struct Request {
-  const httplib::Request& http;
-  std::string body;
-};
-
-using Handler = std::function<Answer(Controller&, const Request&)>;
-
-struct Endpoint {
-  const char* method;
-  const char* pattern;  // a regular expression over the whole path
-  const char* text;     // as people write it
-  Handler handler;
-  std::vector<std::string_view> keys{};  // that its query may have
-};
-
-std::string param(const Request& request, const char* name) {
-  return request.http.has_param(name) ? request.http.get_param_value(name) : "";
-}
-
-std::string file_name(const Request& request) {
-  const std::string name = param(request, "file");
-  return name.empty() ? "body" : name;
-}
-
-Answer refusal(Fault fault, std::string sentence) {
-  return {.fault = fault, .errors = {std::move(sentence)}, .body = nullptr};
-}
-
-// ?pace=gentle|hard&break_connections=1; what an endpoint does not take, refuse_query has refused.
-std::optional<Answer> read_change(const Request& request, ChangeRequest& change) {
-  const std::string pace = param(request, "pace");
-  if (pace == "gentle") change.pace = Pace::gentle;
-  if (pace == "hard") change.pace = Pace::hard;
-  if (!pace.empty() && change.pace == Pace::now) {
-    return refusal(
-        Fault::invalid,
-        fmt::format("pace: found {}, allowed is gentle or hard; leave it out for neither",
-                    quote(pace)));
-  }
-  const std::string break_connections = param(request, "break_connections");
-  change.break_connections = break_connections == "1";
-  if (break_connections.empty() || change.break_connections) return std::nullopt;
-  return refusal(Fault::invalid,
-                 fmt::format("break_connections: found {}, allowed is 1; leave it out to have such "
-                             "a change refused",
-                             quote(break_connections)));
-}
-
-Answer apply(Controller& controller, const Request& request) {
-  ChangeRequest change;
-  if (auto refused = read_change(request, change)) return std::move(*refused);
-  return controller.apply(request.body, file_name(request), change);
-}
-
-Answer plan(Controller& controller, const Request& request) {
-  ChangeRequest change;
-  if (auto refused = read_change(request, change)) return std::move(*refused);
-  return controller.plan(request.body, file_name(request), change.pace);
-}
-
-Answer drain_limit(Controller& controller, const Request& request) {
-  const std::string text = param(request, "limit_ms");
-  uint64_t limit_ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit_ms);
-  if (error == std::errc::result_out_of_range) limit_ms = UINT64_MAX;
-  if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
-    return refusal(
-        Fault::invalid,
-        fmt::format("limit_ms: found {}, allowed is a whole number of milliseconds, 0 for "
-                    "no limit",
-                    quote(text)));
-  }
-  return controller.drain_limit(request.http.matches[1].str(), limit_ms);
-}
-
-Answer split(Controller& controller, const Request& request) {
-  ChangeRequest change;
-  if (auto refused = read_change(request, change)) return std::move(*refused);
-
-  constexpr const char* kAllowed =
-      R"(allowed is a JSON object of texts such as {"canary": "5%", "baseline": "match"})";
-  if (request.body.size() > kMaxSplitBytes) {
-    return refusal(Fault::invalid, fmt::format("found a body of {} bytes, {} of at most {} bytes",
-                                               request.body.size(), kAllowed, kMaxSplitBytes));
-  }
-  const json body = json::parse(request.body, nullptr, false);
-  if (!body.is_object()) {
-    return refusal(Fault::invalid, fmt::format("found a body that is no such thing, {}", kAllowed));
-  }
-  std::vector<std::string> words;
-  for (const auto& [pool, share] : body.items()) {
-    if (!share.is_string()) {
-      return refusal(Fault::invalid, fmt::format("{}: found {}, {}", pool, share.dump(), kAllowed));
-    }
-    words.push_back(pool + "=" + share.get<std::string>());
-  }
-  return controller.split(request.http.matches[1].str(), words, change);
-}
-
-Answer set_backend(Controller& controller, const Request& request) {
-  ChangeRequest change;
-  if (auto refused = read_change(request, change)) return std::move(*refused);
-  const std::string address = request.http.matches[1].str();
-  const std::string verb = request.http.matches[2].str();
-  const std::string service = param(request, "service");
-  if (service.empty() && request.http.has_param("service")) {
-    return refusal(
-        Fault::invalid,
-        "service: found \"\", allowed is a service's name; leave it out for all of them");
-  }
-  if (verb == "disable" && change.pace == Pace::gentle) {
-    return refusal(
-        Fault::invalid,
-        "found disable with pace=gentle: it takes a backend from its connections at once; "
-        "drain lets them end");
-  }
-  return controller.set_backend({address, verb, service, change.pace});
-}
-
-Answer explain(Controller& controller, const Request& request) {
-  if (!request.http.has_param("flow")) {
-    return refusal(Fault::invalid,
-                   "no flow in the query; write /v1/explain?flow=SRC:PORT%3EVIP:PORT/tcp");
-  }
-  return controller.explain(param(request, "flow"));
-}
-
-const std::vector<Endpoint>& endpoints() {
-  using C = Controller;
-  using R = Request;
-  static const std::vector<Endpoint> all = {
-      {"GET", "/v1/status", "/v1/status", [](C& c, const R&) { return c.status(); }},
-      {"GET", "/v1/stats", "/v1/stats", [](C& c, const R&) { return c.stats(); }},
-      {"GET", "/v1/services", "/v1/services", [](C& c, const R&) { return c.services(); }},
-      {"GET", "/v1/pools", "/v1/pools", [](C& c, const R&) { return c.pools(); }},
-      {"GET", "/v1/backends", "/v1/backends", [](C& c, const R&) { return c.backends(); }},
-      {"GET", "/v1/explain", "/v1/explain?flow=FLOW", explain, {"flow"}},
-      {"GET", "/v1/drains", "/v1/drains", [](C& c, const R&) { return c.drains(); }},
-      {"POST", "/v1/apply", "/v1/apply", apply, {"file", "pace", "break_connections"}},
-      {"POST", "/v1/plan", "/v1/plan", plan, {"file", "pace"}},
-      {"POST",
-       "/v1/services/([^/]+)/split",
-       "/v1/services/NAME/split",
-       split,
-       {"pace", "break_connections"}},
-      {"POST",
-       "/v1/services/([^/]+)/drain-limit",
-       "/v1/services/NAME/drain-limit?limit_ms=N",
-       drain_limit,
-       {"limit_ms"}},
-      {"POST",
-       "/v1/backends/([^/]+)/(drain|undrain|disable)",
-       "/v1/backends/ADDRESS/drain|undrain|disable?service=NAME",
-       set_backend,
-       {"service", "pace"}},
-      {"POST", "/v1/services/([^/]+)/release", "/v1/services/NAME/release",
-       [](C& c, const R& r) { return c.release(r.http.matches[1].str()); }},
-  };
-  return all;
-}
 
 int status_of(Fault fault) {
   switch (fault) {
@@ -249,12 +86,17 @@ void explain_error(const httplib::Request& request, httplib::Response& response)
     known += fmt::format("{}{} {}", known.empty() ? "" : ", ", endpoint.method, endpoint.text);
   }
   if (status == 404) sentence = fmt::format("no {} here; there are {}", request.path, known);
-  if (sentence.empty()) sentence = fmt::format("the request cannot be read (status {})", status);
+  if (sentence.empty())
+    sentence = fmt::format("the request cannot be read (status {}); ask as curl --unix-socket does",
+                           status);
   write_error(response, status, sentence);
 }
 
 void refuse_length(httplib::Response& response) {
-  write_error(response, 413, fmt::format("the body is longer than {} bytes", kMaxConfigBytes));
+  write_error(response, 413,
+              fmt::format("found a body of more than {} bytes, allowed are so many; give "
+                          "services a Belka of their own",
+                          kMaxConfigBytes));
 }
 
 // What nobody will use is not read at all: httplib would read it to its end, however slowly it
@@ -267,6 +109,15 @@ bool refuse_unread(const httplib::Request& request, httplib::Response& response)
   if (!known) {
     response.status = 404;
     explain_error(request, response);
+    return true;
+  }
+  // httplib would read one until the client ends the connection.
+  const bool has_end =
+      request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
+  if (method == "POST" && !has_end) {
+    write_error(response, 411,
+                "found a POST without a Content-Length, allowed is one with; give an empty body, "
+                "as curl -d '' does");
     return true;
   }
   if (request.get_header_value<uint64_t>("Content-Length") <= kMaxBodyBytes) return false;
@@ -292,28 +143,17 @@ void refuse_body(httplib::Response& response, size_t bytes, bool is_late, millis
 }
 
 // A key with a letter wrong would mean a change made otherwise than was asked for.
-std::optional<Answer> refuse_query(const Endpoint& endpoint, const httplib::Request& request) {
-  for (const auto& [key, value] : request.params) {
-    if (std::ranges::find(endpoint.keys, key) != endpoint.keys.end()) continue;
-    return refusal(
-        Fault::invalid,
-        fmt::format(
-            "found {} in the query, allowed is {}", quote(key),
-            endpoint.keys.empty() ? "none" : fmt::format("{}", fmt::join(endpoint.keys, ", "))));
-  }
-  return std::nullopt;
-}
-
-Answer handle(const Endpoint& endpoint, Controller& controller, const Request& request) {
-  if (auto refusal = refuse_query(endpoint, request.http)) return std::move(*refusal);
-  return endpoint.handler(controller, request);
+ApiRequest request_of(const httplib::Request& http) {
+  ApiRequest request{.query = http.params, .words = {}, .body = ""};
+  for (size_t i = 1; i < http.matches.size(); ++i) request.words.push_back(http.matches[i].str());
+  return request;
 }
 
 void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& controller,
                milliseconds body_limit) {
   if (std::strcmp(endpoint.method, "GET") == 0) {
     server.Get(endpoint.pattern, [&](const httplib::Request& request, httplib::Response& response) {
-      answer(response, handle(endpoint, controller, {request, ""}));
+      answer(response, handle(endpoint, controller, request_of(request)));
     });
     return;
   }
@@ -322,7 +162,7 @@ void add_route(httplib::Server& server, const Endpoint& endpoint, Controller& co
   server.Post(endpoint.pattern, [&, body_limit](const httplib::Request& request,
                                                 httplib::Response& response,
                                                 const httplib::ContentReader& read) {
-    Request with_body{request, ""};
+    ApiRequest with_body = request_of(request);
     const auto deadline = Clock::now() + body_limit;
     const bool whole = read([&](const char* data, size_t bytes) {
       with_body.body.append(data, bytes);

@@ -74,7 +74,16 @@ TEST_F(ApiLimitsTest, ABodyThatIsSaidToBeTooLongIsRefusedUnread) {
   client.send_text(post("/v1/plan", "Content-Length: 16777218"));
   const std::string answer = client.receive();
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 413 "));
-  EXPECT_THAT(answer, HasSubstr("longer than 16777216 bytes"));
+  EXPECT_THAT(answer, HasSubstr("a body of more than 16777216 bytes"));
+}
+
+TEST_F(ApiLimitsTest, APostWithoutALengthIsRefusedAtOnce) {
+  serve(kLong);
+  const RawClient client(path_);
+  client.send_text("POST /v1/services/web/release HTTP/1.1\r\nHost: belka\r\n\r\n");
+  const std::string answer = client.receive();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 411 "));
+  EXPECT_THAT(answer, HasSubstr("a POST without a Content-Length"));
 }
 
 TEST_F(ApiLimitsTest, WhoAsksBeforeSendingIsToldAtOnce) {
