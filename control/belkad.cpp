@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control daemon: flags, signals, and a Daemon between them.
+#include <fmt/format.h>
 #include <gflags/gflags.h>
 #include <sys/signalfd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <vector>
@@ -39,7 +42,8 @@ constexpr const char* kUsage =
     "  belkad --config=FILE --interface=IF[,IF...] [FLAG...]\n"
     "  belkad --uninstall [--pins=DIRECTORY]\n"
     "\n"
-    "On SIGTERM or SIGINT it ends and leaves everything attached: packets are split as before, "
+    "On SIGTERM, SIGINT or SIGHUP it ends and leaves everything attached: packets are split as "
+    "before, "
     "and\n"
     "the next start goes on from there. Only --uninstall takes the programs and tables away.";
 
@@ -71,7 +75,10 @@ int block_signals() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, number);
   sigprocmask(SIG_BLOCK, &ends, nullptr);
   const int fd = signalfd(-1, &ends, SFD_CLOEXEC);
-  if (fd < 0) throw Error("cannot make a signalfd");
+  if (fd < 0)
+    throw Error(
+        fmt::format("cannot make a descriptor for signals: {}; raise the limit of open files",
+                    std::strerror(errno)));
   return fd;
 }
 

@@ -120,7 +120,7 @@ const std::vector<Command> kCommands = {
     {"plan",
      "-f FILE",
      "say what apply would change: slots, pools and backends",
-     {"file", "output", "socket", "pins", "tables"},
+     {"file", "gentle", "hard", "output", "socket", "pins", "tables"},
      0,
      0,
      run_plan},

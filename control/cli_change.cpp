@@ -70,7 +70,10 @@ int plan_on(Tables& tables, const CommandLine& line, Console& console) {
   const auto config = parse_or_complain(read_config_file(line), console);
   if (!config) return kExitFailed;
   const Publisher publisher(tables, read_seed(config->seed_file));
-  const Plan plan = publisher.plan(*config);
+  Plan plan = publisher.plan(*config, line.gentle ? Pace::gentle
+                                      : line.hard ? Pace::hard
+                                                  : Pace::now);
+  plan.hard = line.hard;
   for (const std::string& fault : plan.faults) console.err << fault << "\n";
   if (!plan.faults.empty()) return kExitFailed;
   const json answer = {
@@ -94,6 +97,7 @@ int run_apply(const CommandLine& line, Console& console) {
 
 int run_plan(const CommandLine& line, Console& console) {
   auto tables = open_named_tables(line);
+  (void)how(line, '?');  // both --gentle and --hard
   if (tables) return plan_on(*tables, line, console);
   return send_file(line, console, "/v1/plan", plan_text);
 }

@@ -78,9 +78,11 @@ std::string service_lines(const json& services) {
 
 std::string checks_line(const json& checks) {
   if (checks.at("backends") == 0) return "";
-  return fmt::format("checks         {} backends, {} passed, {} failed, {} postponed\n",
+  const std::string lack = checks.value("lack", "");  // a daemon before this version has none
+  return fmt::format("checks         {} backends, {} passed, {} failed, {} postponed{}\n",
                      text_of(checks.at("backends")), text_of(checks.at("passed")),
-                     text_of(checks.at("failed")), text_of(checks.at("postponed")));
+                     text_of(checks.at("failed")), text_of(checks.at("postponed")),
+                     lack.empty() ? "" : "; all wait: " + lack);
 }
 
 // Backends that cannot be checked (of which a daemon before this version does not say).

@@ -8,7 +8,6 @@
 #include <ctime>
 #include <iterator>
 #include <set>
-#include <sstream>
 
 #include "control/config_duration.h"
 #include "control/drains.h"
@@ -112,24 +111,13 @@ Wanted read_wanted(std::string_view yaml, std::string_view file_name, const std:
   }
 }
 
-// Without the blanks that make it a table.
-std::string squeezed(const std::string& line) {
-  std::istringstream words(line);
-  std::string word, text;
-  while (words >> word) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 std::string_view pace_text(Pace pace) {
   return pace == Pace::gentle ? ", gentle" : pace == Pace::hard ? ", hard" : "";
 }
 
 // Who is called at night sees in the log what was changed.
 void log_change(const Plan& plan, uint64_t generation, Pace pace) {
-  std::istringstream text(plan.text());
-  std::string line, all;
-  while (std::getline(text, line)) all += (all.empty() ? "" : "; ") + squeezed(line);
-  log_info(fmt::format("generation {}{}: {}", generation, pace_text(pace), all));
+  log_info(fmt::format("generation {}{}: {}", generation, pace_text(pace), plan.line()));
 }
 
 // As they are asked for, and as they stand in the log.

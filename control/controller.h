@@ -50,13 +50,14 @@ class StatusSource {
   // 10.0.1.3" or "10.0.1.3 does not answer on veth0"; empty where nothing is known.
   virtual std::string unresolved_reason(uint16_t backend) const = 0;
 
-  // Why this backend's checks fail, or why it cannot be checked, also while it is up: a clause,
-  // such as "connection refused"; empty where they pass, or are not wanted.
+  // Why this backend is down, such as "connection refused", or cannot be checked, also while it is
+  // up: a clause; empty where it passes its checks, has none, or is not down yet.
   virtual std::string down_reason(uint16_t backend) const = 0;
 
   struct Checks {
     uint64_t backends = 0;                           // that are checked now
     uint64_t passed = 0, failed = 0, postponed = 0;  // since the start
+    std::string lack;                                // why all of them wait now: a clause, or empty
   };
   virtual Checks checks() const = 0;
 };

@@ -122,6 +122,16 @@ Seed seed_for(const struct tables& tables, const std::string& path) {
   return seed;
 }
 
+Descriptor make_wake() {
+  Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (wake.get() < 0) {
+    throw Error(
+        fmt::format("cannot make a descriptor for events: {}; raise the limit of open files",
+                    std::strerror(errno)));
+  }
+  return wake;
+}
+
 }  // namespace
 
 struct Daemon::Start {
@@ -159,15 +169,18 @@ void Daemon::set_up() {
   undo.made_tables(maps_->created());
   neighbours_ = std::make_unique<Neighbours>(maps_->tables().view());
   neighbours_->set_attached(ifindexes(links));
-  // What can fail comes first: a start that failed has published nothing.
+  // What the machine may not let us have comes first: a start that failed for it has published
+  // nothing, and let go of nothing.
   api_ = std::make_unique<Api>(options_.socket);
   const Start start = choose_start(file, digest);
   PreparedChange change = prepare(start);
   xdp_ = std::make_unique<Xdp>(options_.pins, *maps_, options_.require_native);
   xdp_->attach(links);
   undo.made_programs(xdp_.get());
+  health_ = std::make_unique<HealthWatch>();
+  wake_ = make_wake();
   begin(start, change);
-  wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  xdp_->detach_unnamed();
   controller_ = std::make_unique<Controller>(
       maps_->tables(), *publisher_, *this,
       [this](const Config& config, const Seed& seed) { persist(config, seed); });
@@ -233,10 +246,10 @@ void Daemon::begin(const Start& start, PreparedChange& change) {
     const uint64_t generation = publisher_->commit(change);
     const size_t services = start.config.services.size();
     log_info(fmt::format("generation {}: {} service{}{}", generation, services,
-                         services == 1 ? "" : "s", generation == before ? ", as they were" : ""));
+                         services == 1 ? "" : "s",
+                         generation == before ? ", as they were" : ": " + change.plan.line()));
   }
   neighbours_->follow(*publisher_);
-  health_ = std::make_unique<HealthWatch>();
   health_->follow(*publisher_);
   published_ = false;
 }
@@ -299,7 +312,8 @@ void Daemon::run(int signal_fd) {
     const auto left = std::chrono::ceil<milliseconds>(next_tick_ - Neighbours::Clock::now());
     if (poll(events.data(), events.size(), std::max(0, static_cast<int>(left.count()))) < 0 &&
         errno != EINTR) {
-      throw Error(fmt::format("cannot wait for events: {}", std::strerror(errno)));
+      throw Error(fmt::format("cannot wait for events: {}; free memory, and start belkad again",
+                              std::strerror(errno)));
     }
     if (events[0].revents != 0) return;
     uint64_t count = 0;
@@ -365,7 +379,7 @@ std::vector<StatusSource::Interface> Daemon::interfaces() const {
 
 StatusSource::Checks Daemon::checks() const {
   const HealthChecker::Counts& counts = health_->counts();
-  return {health_->backends(), counts.passed, counts.failed, counts.postponed};
+  return {health_->backends(), counts.passed, counts.failed, counts.postponed, health_->lack()};
 }
 
 std::string Daemon::unresolved_reason(uint16_t backend) const {

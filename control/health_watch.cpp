@@ -61,14 +61,14 @@ void HealthWatch::log(const HealthChange& change, const Publisher& publisher) co
   }
 }
 
-// Once for each time that it begins, if that is not too often.
+// Once for each time that it begins; in the minute after a line, only where it lasts for longer.
 void HealthWatch::log_lack() {
   constexpr auto kQuiet = std::chrono::minutes(1);
-  const bool lacks = !checker_.lack().empty();
-  if (!std::exchange(lacked_, lacks) && lacks && Clock::now() >= next_lack_log_) {
-    next_lack_log_ = Clock::now() + kQuiet;
-    log_warn(fmt::format("health checks are postponed: {}", checker_.lack()));
-  }
+  if (checker_.lack().empty()) lack_logged_ = false;
+  if (checker_.lack().empty() || lack_logged_ || Clock::now() < next_lack_log_) return;
+  lack_logged_ = true;
+  next_lack_log_ = Clock::now() + kQuiet;
+  log_warn(fmt::format("health checks are postponed: {}", checker_.lack()));
 }
 
 void HealthWatch::handle_events(Publisher& publisher) {

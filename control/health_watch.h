@@ -41,6 +41,7 @@ class HealthWatch {
 
   size_t backends() const { return backends_; }  // that are checked
   const HealthChecker::Counts& counts() const { return checker_.counts(); }
+  const std::string& lack() const { return checker_.lack(); }  // as HealthChecker's
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -51,7 +52,7 @@ class HealthWatch {
   HealthChecker checker_;
   std::vector<HealthNote> notes_;  // that the publisher was not told yet, in order
   Clock::time_point next_work_;
-  bool lacked_ = false;  // so that all checks waited, the last time that we looked
+  bool lack_logged_ = false;  // of the lack that there is
   Clock::time_point next_lack_log_;
   std::map<std::pair<std::string, std::string>, uint8_t> fallback_;  // as logged, by service, pool
   uint64_t generation_ = 0;                                          // that was looked at

@@ -82,6 +82,7 @@ struct Plan {
 
   // For people, lines with an end each.
   std::string text() const;
+  std::string line() const;  // the same in one, for a log
 
   // {"unchanged", "slots_moved", "faults", "services": [{"name", "change", "settings",
   //  "slots": {"before", "after"}, "slots_moved", "slots_to_other_pool", "words", "repair",

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "control/plan.h"
 #include "control/split_spec.h"
@@ -131,6 +132,14 @@ nlohmann::json service_json(const PlanService& service) {
           {"pools", pools}};
 }
 
+// Without the blanks that make it a table.
+std::string squeezed(const std::string& line) {
+  std::istringstream words(line);
+  std::string word, text;
+  while (words >> word) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
 }  // namespace
 
 std::string Plan::text() const {
@@ -142,6 +151,13 @@ std::string Plan::text() const {
     out += fmt::format("{} {} unchanged\n", unchanged,
                        unchanged == 1 ? "service stays" : "services stay");
   return out;
+}
+
+std::string Plan::line() const {
+  std::istringstream lines(text());
+  std::string each, all;
+  while (std::getline(lines, each)) all += (all.empty() ? "" : "; ") + squeezed(each);
+  return all;
 }
 
 nlohmann::json Plan::to_json() const {

@@ -112,13 +112,16 @@ std::optional<Seed> find_seed(const std::string& path) {
   if (file.get() < 0 && errno == ENOENT) return std::nullopt;
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
-    throw Error(fmt::format("cannot open the seed file {}: {}", path, std::strerror(errno)));
+    throw Error(
+        fmt::format("cannot open the seed file {}: {}; let belkad's user read it, or name another "
+                    "as seed_file",
+                    path, std::strerror(errno)));
   Seed seed;
   check_kind(path, status, seed.bytes.size());
   const ssize_t got = read_all(file.get(), seed.bytes.data(), seed.bytes.size());
   if (got != static_cast<ssize_t>(seed.bytes.size()))
-    throw Error(fmt::format("cannot read the seed file {}: {}", path,
-                            got < 0 ? std::strerror(errno) : "it ends too early"));
+    throw Error(fmt::format("cannot read the seed file {}: {}; copy it anew from another machine",
+                            path, got < 0 ? std::strerror(errno) : "it ends too early"));
   return seed;
 }
 

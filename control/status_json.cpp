@@ -102,7 +102,8 @@ json checks_json(const StatusSource::Checks& checks) {
   return {{"backends", checks.backends},
           {"passed", checks.passed},
           {"failed", checks.failed},
-          {"postponed", checks.postponed}};
+          {"postponed", checks.postponed},
+          {"lack", checks.lack}};
 }
 
 json applied_json(const StatusSource& source) {

@@ -103,6 +103,9 @@ void Xdp::attach(const std::vector<Link>& wanted) {
     take_back();
     throw;
   }
+}
+
+void Xdp::detach_unnamed() {
   for (uint32_t place = 0; place < INTERFACES; place++) {
     const interface_entry& entry = maps_.tables().view()->interfaces[place];
     const bool kept = std::any_of(interfaces_.begin(), interfaces_.end(),

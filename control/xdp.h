@@ -39,10 +39,13 @@ class Xdp {
   static std::vector<Link> find(const std::string& pins, const std::vector<std::string>& names,
                                 const std::vector<Link>& links);
 
-  // Attaches to these and to no others. What is attached already stays so, without a gap; where its
+  // Attaches to these. What is attached already stays so, without a gap; where its
   // program is another, it is replaced in place. Throws Error, and then takes back what it
   // attached.
   void attach(const std::vector<Link>& wanted);
+
+  // Detaches what is attached from before, but was not given to attach().
+  void detach_unnamed();
 
   // Detaches what attach() attached where nothing was: for a start that fails after it.
   void take_back();

@@ -17,7 +17,8 @@ using Clock = std::chrono::steady_clock;
 constexpr uint32_t kBad = 100;
 constexpr uint32_t kDead = 1'000;
 constexpr uint32_t kEveryMs = 500;
-constexpr milliseconds kSoon{3 * kEveryMs + 1'000};  // `fall` periods and a second
+// Were each of the others to delay it by 100 ms, it would be 30 s.
+constexpr milliseconds kSoon{3 * kEveryMs + 10'000};
 
 class HealthRoutesTest : public HealthCheckerTest {
  protected:
