@@ -15,10 +15,12 @@ namespace {
 constexpr uint64_t kBeatsPerSecond = 100'000;
 constexpr uint64_t kQuietPerSecond = 500;  // 2 ms
 constexpr uint64_t kDrainSeconds = 1;
+// A lcore that was off its core for longer than that has looked once all the same.
+constexpr uint32_t kQuietRounds = 16;
 // Reading a file gives packets as long as there are some; a pool that is empty for a moment gives
 // none either.
 constexpr uint32_t kEmptyRoundsAtEnd = 100;
-constexpr int kRingBursts = kReceiveDescriptors / kBurstPackets;
+constexpr uint32_t kRingBursts = kReceiveDescriptors / kBurstPackets;
 
 void add(std::atomic<uint64_t>& figure, uint64_t amount) {
   figure.store(figure.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
@@ -89,7 +91,7 @@ void Worker::forsake_lost() {
     const Port& port = *ports_[place];
     if (!is_lost(port.plan()) || lost(place)) continue;
     __atomic_store_n(&port.plan().heartbeat->beat_ns, 0, __ATOMIC_RELAXED);
-    for (int burst = 0; burst < kRingBursts && poll(port); burst++) continue;
+    for (uint32_t burst = 0; burst < kRingBursts && poll(port); burst++) continue;
     line_.finish(transmit);
     polled_.erase(std::find(polled_.begin(), polled_.end(), &port));
     lost_[place].store(true, std::memory_order_relaxed);
@@ -123,9 +125,17 @@ void Worker::drain() {
   beat(0);
   const uint64_t begin = now_cycles_;
   uint64_t last_packet = now_cycles_;
-  while (now_cycles_ - last_packet < rte_get_tsc_hz() / kQuietPerSecond &&
-         now_cycles_ - begin < rte_get_tsc_hz() * kDrainSeconds) {
-    if (round()) last_packet = now_cycles_;
+  uint32_t rounds = 0, empty_rounds = 0;
+  const auto is_quiet = [&] {
+    return empty_rounds >= kQuietRounds &&
+           now_cycles_ - last_packet >= rte_get_tsc_hz() / kQuietPerSecond;
+  };
+  const auto is_late = [&] {
+    return rounds >= kRingBursts && now_cycles_ - begin >= rte_get_tsc_hz() * kDrainSeconds;
+  };
+  for (; !is_quiet() && !is_late(); rounds++) {
+    empty_rounds = round() ? 0 : empty_rounds + 1;
+    if (empty_rounds == 0) last_packet = now_cycles_;
   }
   line_.finish(transmit);
 }
