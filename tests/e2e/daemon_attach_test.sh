@@ -53,7 +53,7 @@ start
 status_says "[(i['name'], i['mode'], i['attached']) for i in s['interfaces']] == [('eth0', 'native', True), ('eth1', 'native', True)]" ||
   fail "status does not say native on both"
 [ "$(map_id "$PINS/xsks_0")" != "$(map_id "$PINS/xsks_1")" ] || fail "one xsks_map for two interfaces"
-wait_for 3 "both next hops" all_ready
+wait_for 10 "both next hops" all_ready
 pass_on "two interfaces, native, an xsks_map each, backends on both resolved"
 
 expect_refusal "another belkad \(process $BELKAD_PID\) runs" nsenter --net="/run/netns/$(ns splitter)" \
@@ -105,12 +105,12 @@ pass_on "operator's changes survive restarts and a reboot; a changed file is app
 
 old=$(bpftool -j link show pinned "$PINS/link_0")
 ip -n "$(ns splitter)" link del eth1
-wait_for 3 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [True, False]"
+wait_for 10 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [True, False]"
 make_veth other eth0 splitter eth1
 address other eth0 10.0.1.1/24
 address splitter eth1 10.0.1.2/24
-wait_for 3 "eth1 to be attached again" status_says "[i['attached'] for i in s['interfaces']] == [True, True]"
-wait_for 5 "its backend" all_ready
+wait_for 10 "eth1 to be attached again" status_says "[i['attached'] for i in s['interfaces']] == [True, True]"
+wait_for 10 "its backend" all_ready
 [ "$(bpftool -j link show pinned "$PINS/link_0")" = "$old" ] || fail "eth0 was touched"
 pass_on "an interface that is removed shows in the status, and is attached again when it comes back"
 
@@ -121,7 +121,7 @@ stop_belkad
 start_belkad splitter --interface=eth1 --config="$WORK/web.yaml"
 ! has_xdp splitter eth0 || fail "an interface that is not named any more stays attached"
 ip -n "$(ns splitter)" link del eth1
-wait_for 3 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [False]"
+wait_for 10 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [False]"
 stop_belkad
 start_belkad splitter --interface=eth0 --config="$WORK/web.yaml"
 [ "$(cd "$PINS" && echo link_* xsks_*)" = "link_0 xsks_0" ] || fail "what belonged to a removed interface stays pinned"

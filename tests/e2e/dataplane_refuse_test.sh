@@ -57,7 +57,7 @@ services:
     pools: {prod: {backends: [$(lab_address_v4 1)]}}
 YAML
 start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
-wait_for 10 "the backend's MAC" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backend's MAC" all_resolved
 
 here=(--pins="$PINS" --interface=eth0)
 dataplane_refuses "unknown interface" "no interface eth7" --pins="$PINS" --interface=eth7

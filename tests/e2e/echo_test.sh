@@ -136,7 +136,7 @@ start_nginx prod
   write_service v6 "$VIP6" "$(lab_address_v6 1)"
 } >"$WORK/belka.yaml"
 start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 
 check_plane xdp
 start_dataplane splitter --interface=eth0 --cores="$LAB_CORE"

@@ -65,7 +65,7 @@ services:
     split: {canary: 30%}
 YAML
 daemon
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 expect_servers "all are up" "canary-1 prod-1 prod-2 "
 
 rm "$WORK/prod-1/files/health"
@@ -96,6 +96,6 @@ becomes "canary-1 to be down" "^$(lab_address_v4 3) .* timed out"
 expect_servers "canary-1 is gone" "prod-1 prod-2 "
 ip -n "$(ns switch)" link set canary-1 up
 wait_for 20 "all to be up" none_is_down
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 expect_servers "canary-1 is back" "canary-1 prod-1 prod-2 "
 check_balance 0

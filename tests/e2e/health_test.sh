@@ -60,7 +60,7 @@ falls() {
   shift 3
   for round in {1..5}; do
     # shellcheck disable=SC2046  # words
-    in_ns client "$HERE/health_fall.py" "$vip" 7 "$WORK/before.json" "$to" \
+    BELKAD_PID=$BELKAD_PID in_ns client "$HERE/health_fall.py" "$vip" 7 "$WORK/before.json" "$to" \
       $(for name in "$@"; do echo "${SERVER[$name]}=$name"; done) >"$WORK/fall.json" || fail "$what: not avoided"
     for name in "$@"; do wait "${SERVER[$name]}" 2>/dev/null || true; done
     read -r fall_ms late_ms < <(/usr/bin/python3 -c 'import json, sys
@@ -101,6 +101,12 @@ PY
 }
 
 established() { in_ns "$1" ss -Htn state established "$2" | wc -l; }
+# all_hold VIP: servers have the held connections, and no others
+all_hold() {
+  local name sum=0
+  for name in prod-1 prod-2 prod-3 prod-4 canary-1; do sum=$((sum + $(established "$name" "src $1"))); done
+  [ "$sum" = "$CONNECTIONS" ]
+}
 live_on() { [ "$(established client "dst $1")" = "$2" ]; }
 standing_is() { belkactl get backends | grep -qE " $1 .* $2 "; }
 
@@ -144,9 +150,10 @@ drain_and_disable() {
   newcomers "$vip" drained
   compare "prod-3 is drained" before drained without prod-3
   belkactl backend undrain "$(lab_address_v4 3)" >/dev/null
-  newcomers "$vip" undrained
+  wait_for 40 "prod-3 to be back" is_back "$vip" undrained
   compare "prod-3 is undrained" before undrained same
-  on_prod_4=$(established prod-4 "sport = :7")
+  wait_for 20 "newcomers to be gone" all_hold "$vip" # their resets may be on the way
+  on_prod_4=$(established prod-4 "src $vip")
   belkactl backend disable "$(lab_address_v4 4)" >/dev/null
   newcomers "$vip" disabled
   compare "prod-4 is disabled" before disabled without prod-4
@@ -193,7 +200,7 @@ YAML
   service far 192.0.2.20 ipip
 } >"$WORK/belka.yaml"
 start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 
 stop_and_return 192.0.2.20 "xdp, ipip"
 fall_back_and_return 192.0.2.20 "xdp, ipip"

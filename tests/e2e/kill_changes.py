@@ -248,7 +248,10 @@ def change(directory, pins, path, pid):
         pass
     os.kill(pid, signal.SIGKILL)
     asker.join(PATIENCE_S)
+    end = time.monotonic() + PATIENCE_S
     while os.path.exists(f"/proc/{pid}/root/."):  # dead, and perhaps not yet waited for
+        if time.monotonic() > end:
+            sys.exit(f"belkad ({pid}) was killed, and is still there after {PATIENCE_S} s")
         time.sleep(0.001)
     killed, _ = seen_of(pins)
     faults = faults_between(before, killed, rings_before, rings_after, gentle)

@@ -59,11 +59,16 @@ stop_pid() {
   wait "$pid" 2>/dev/null || true
 }
 
+# The number of one that has been waited for may be another's by now.
+is_child() { grep -qsE "^PPid:[[:space:]]+$$\$" "/proc/$1/status"; }
+
 cleanup() {
   local status=$? pid name place
   trap '' INT TERM HUP
   set +e
-  for pid in "${PIDS[@]}"; do stop_pid "$pid"; done
+  for pid in "${PIDS[@]}"; do
+    if is_child "$pid"; then stop_pid "$pid"; fi
+  done
   for name in "${NAMESPACES[@]}"; do ip netns del "$name" 2>/dev/null; done
   for place in "${MOUNTS[@]}"; do umount -l "$place" 2>/dev/null; done
   for name in "${AT_EXIT[@]}"; do "$name"; done
@@ -179,7 +184,7 @@ kill_belkad() { end_belkad KILL; }
 
 end_belkad() {
   kill "-$1" "$BELKAD_PID"
-  wait_for 5 "belkad to end" eval "! kill -0 $BELKAD_PID"
+  wait_for 20 "belkad to end" eval "! kill -0 $BELKAD_PID"
   wait "$BELKAD_PID" 2>/dev/null || true
 }
 
@@ -188,6 +193,12 @@ has_xdp() { [[ "$(ip -n "$(ns "$1")" link show dev "$2")" == *" prog/xdp "* ]]; 
 
 # belkactl WORD...   asks the daemon that start_belkad started
 belkactl() { "$BELKA_BUILD/belkactl" "--socket=$SOCKET" "$@"; }
+
+# The next hops of all backends are known. (grep -q would end while belkactl writes, and the pipe fail.)
+all_resolved() {
+  local backends
+  backends=$(belkactl get backends -o json) && [[ $backends != *unresolved* ]]
+}
 
 # expect_refusal "pattern" COMMAND...: it must exit with 1, and one line of it must match
 expect_refusal() {

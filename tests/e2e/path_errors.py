@@ -270,7 +270,8 @@ class Driver:
         return len(real)
 
     def check(self, plane, state, *vips):
-        states, errors, before = collections.Counter(), 0, forwarded(plane)
+        other = {"xdp": "dpdk", "dpdk": "xdp"}[plane]
+        states, errors, before, by_other = collections.Counter(), 0, forwarded(plane), forwarded(other)
         self.forget_paths()
         self.say()  # a server's connection looks for the way anew when it next sends
         for vip in vips or VIPS:
@@ -285,6 +286,9 @@ class Driver:
                 raise Late(f"only {states[vip, state]} connections to {vip} are in a slot that is {state}")
         if forwarded(plane) - before < errors + len(checked):
             raise Late(f"{plane} forwarded {forwarded(plane) - before} packets, of {errors + len(checked)} errors alone")
+        by_other = forwarded(other) - by_other
+        if by_other >= errors + len(checked):
+            raise Late(f"{other} forwarded {by_other} packets, so perhaps the {errors + len(checked)} errors")
         owners = collections.Counter(each.owner for each in checked)
         of_state = collections.Counter()
         for (_, each), count in states.items():

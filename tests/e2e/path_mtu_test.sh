@@ -127,7 +127,7 @@ done
   write_service six-far ipip lab_address_v6
 } >"$WORK/belka.yaml"
 start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 
 # shellcheck disable=SC2086  # words
 coproc DRIVER { "$HERE/path_errors.py" "$(ns "")" remote router $BACKENDS 2>"$WORK/driver.log"; }

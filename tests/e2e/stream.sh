@@ -117,7 +117,7 @@ services:
     pools: {prod: {backends: [$(lab_address_v4 1)]}}
 YAML
   daemon
-  wait_for 10 "the backend's MAC" eval "! belkactl get backends -o json | grep -q unresolved"
+  wait_for 10 "the backend's MAC" all_resolved
 }
 
 # A heartbeat alone carries nothing: of about 2,000 packets it must see some hundreds.

@@ -181,7 +181,7 @@ done
   write_service in-dpdk 192.0.2.20
 } >"$WORK/belka.yaml"
 start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 prepare_flood
 
 HOLDERS=("$BELKAD_PID")

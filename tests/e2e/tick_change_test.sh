@@ -65,7 +65,7 @@ for name in prod-1 prod-2 canary-1; do
 done
 config 2 10
 daemon
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 hold talking 0.1
 hold silent "$SILENCE_S"
 for ((round = 0; round < ROUNDS; round++)); do

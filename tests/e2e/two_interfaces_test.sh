@@ -78,7 +78,7 @@ start_nginx backend2
   write_service two 192.0.2.30 10.88.0.3
 } >"$WORK/belka.yaml"
 start_belkad splitter --interface=eth0,eth1 --config="$WORK/belka.yaml"
-wait_for 10 "the backends' MACs" eval "! belkactl get backends -o json | grep -q unresolved"
+wait_for 10 "the backends' MACs" all_resolved
 check_plane xdp
 start_dataplane splitter --interface=eth0,eth1 --cores="$LAB_CORE"
 wait_for 5 "a heartbeat on each queue" eval "[ \$(belkactl status -o json | grep -c '\"fresh\"') = 4 ]"

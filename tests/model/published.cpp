@@ -191,12 +191,24 @@ void Published::start() {
   alive([this] { publish(Pace::now); });
 }
 
+std::vector<uint32_t> Published::words() const {
+  std::vector<uint32_t> words;
+  for (uint32_t slot = 0; slot < world_.slots; ++slot)
+    words.push_back(world_.word(world_.first_slot + slot));
+  return words;
+}
+
 void Published::pass_time() {
-  // Who went down may return at any tick.
-  if (world_.options.mishaps)
-    for (uint32_t slot = world_.first_slot; slot < world_.first_slot + world_.slots; ++slot)
-      world_.plan(slot).by_hand = world_.now;
-  if (!publisher_->pass_time()) return;
+  const std::vector<uint32_t> before = words();
+  const bool ticked = publisher_->pass_time();
+  // Who went down may have returned, which nobody held back for; what was held, was.
+  for (uint32_t slot = 0; slot < before.size(); ++slot) {
+    const uint32_t word = world_.word(world_.first_slot + slot);
+    const bool moved = slot_current(word) != slot_current(before[slot]);
+    if (moved && slot_draining(before[slot]) != SLOT_HOLD)
+      world_.plan(world_.first_slot + slot).by_hand = world_.now;
+  }
+  if (!ticked) return;
   const Sweep& last = publisher_->keeper().last();
   ++world_.figures.ticks;
   world_.figures.flips += last.flipped;

@@ -36,6 +36,7 @@ class Published {
   void start();
   void die();
   void pass_time();
+  std::vector<uint32_t> words() const;
   void change();
   void edit(ServiceConfig& service);
   void edit_backends(const ServiceConfig& service, PoolConfig& pool);
