@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Which event lost which packets: losses.py SENT.json RECEIVED.json EVENTS [GAPS]
+"""Which event lost which packets: losses.py SENT.json RECEIVED.json EVENTS BEHIND [GAPS]
 
 EVENTS has a line "SECONDS OUTSIDE RING NAME" for each event; what is missing between one and the next is its loss.
 OUTSIDE and RING count what was dropped until then by interfaces that are not the splitter's, and before the
 splitter's full ring. What was dropped outside, or by the receiver's own socket, is told apart and is not the
-event's loss; what the ring dropped is told, and is. What is missing from the moment before a kill is the kill's: a
+event's loss; what the ring dropped is told, and is. BEHIND has the number of packets that found the ring behind the
+splitter full, which its driver counts: it has 256 places, so it takes a machine that stood still for 25 ms at this
+rate, and is told apart too, first of the largest losses. What is missing from the moment before a kill is the kill's: a
 data plane that the machine had stopped held it, and would have sent it.
 
 Prints a figure for each name: the median and the worst loss, and the outage, which is the longest row of packets
@@ -38,11 +40,12 @@ class Loss:
     socket: int = 0  # dropped by the receiver's own socket
     outside: int = 0
     ring: int = 0
+    behind: int = 0  # dropped at the full ring behind the splitter
     late_ms: float = 0  # the sender, in the moment of the event
 
     def split(self):
         """Of the splitter."""
-        return max(0, self.lost - self.outside - self.socket)
+        return max(0, self.lost - self.outside - self.socket - self.behind)
 
 
 def read_json(path):
@@ -92,6 +95,13 @@ def by_event(sent, received, events):
     return losses
 
 
+def tell_apart(losses, behind):
+    """The packets that were dropped behind the splitter; in which events is not known."""
+    for loss in sorted(losses, key=Loss.split, reverse=True):
+        loss.behind = min(loss.split(), behind)
+        behind -= loss.behind
+
+
 def tell(name, losses, rate):
     """The figure of all events of a name, and its gap in ms."""
     lost = sorted(loss.split() for loss in losses)
@@ -103,6 +113,7 @@ def tell(name, losses, rate):
     more += "".join(f"; {count} {what}" for what, count in (
         ("held for more than 10 ms", sum(loss.held for loss in losses)),
         ("dropped before the splitter's full ring", sum(loss.ring for loss in losses)),
+        ("dropped at the full ring behind it", sum(loss.behind for loss in losses)),
         ("dropped outside of the splitter", sum(loss.outside for loss in losses)),
         ("dropped by the receiver's socket", sum(loss.socket for loss in losses))) if count)
     print(f"figure: {name}, {len(lost)} times: median {gap['median_lost']:g} lost, worst {lost[-1]}; takeover/gap "
@@ -120,7 +131,10 @@ def faults(name, gap):
 def main():
     sent, received, events = read_json(sys.argv[1]), read_json(sys.argv[2]), list(read_events(sys.argv[3]))
     of_name = collections.defaultdict(list)
-    for event, loss in zip(events, by_event(sent, received, events)):
+    losses = by_event(sent, received, events)
+    with open(sys.argv[4], encoding="ascii") as file:
+        tell_apart(losses, int(file.read()))
+    for event, loss in zip(events, losses):
         of_name[event[-1]].append(loss)
     if not any(loss.lost for loss in of_name[END]):
         del of_name[END]
@@ -132,8 +146,8 @@ def main():
           f"{max((late_ms for _, late_ms in sent['late']), default=0):.1f} ms late")
     if received["duplicates"] or sent["refused"]:
         bad.append(f"{received['duplicates']} came twice, {sent['refused']} could not be sent")
-    if len(sys.argv) > 4:
-        with open(sys.argv[4], "w") as file:
+    if len(sys.argv) > 5:
+        with open(sys.argv[5], "w") as file:
             json.dump(gaps, file)
     print("\n".join(bad), file=sys.stderr)
     sys.exit(1 if bad else 0)

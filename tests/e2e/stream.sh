@@ -6,7 +6,7 @@
 #   start_stream_service          # belkad, with a service for the stream
 #   begin_stream PACKETS
 #   do_event "data plane killed" kill_dataplane
-#   end_stream                    # $WORK/sent.json, $WORK/received.json, $WORK/events
+#   end_stream                    # $WORK/sent.json, $WORK/received.json, $WORK/events, $WORK/behind
 #   judge_stream "$WORK/gaps"     # figures; fails where too much was lost (losses.py)
 #
 # A line of $WORK/events: when it began, what was dropped until then outside of the splitter, what at the full
@@ -64,8 +64,16 @@ begin_stream() {
   favour "$SENDER"
 }
 
+# What found the ring of the interface behind the splitter full, sent by XDP and by the data plane.
+dropped_behind() {
+  SENT_DROPPED=0 DROPPED=0
+  drops_of "$BELKAD_PID" eth0
+  echo "$SENT_DROPPED"
+}
+
 end_stream() {
   event "end of the stream"
+  dropped_behind >"$WORK/behind"
   kill "$SENDER"
   wait "$SENDER"
   steady # a data plane that the machine has stopped for a while still holds some
@@ -132,7 +140,7 @@ expect_dataplane_carries() { wait_for 5 "the data plane to carry the stream" dat
 
 # judge_stream GAPS: and writes what it found to this file
 judge_stream() {
-  "$STREAM_E2E/losses.py" "$WORK/sent.json" "$WORK/received.json" "$WORK/events" "$1" || fail "too much was lost"
+  "$STREAM_E2E/losses.py" "$WORK/sent.json" "$WORK/received.json" "$WORK/events" "$WORK/behind" "$1" || fail "too much was lost"
   # A killed one may have sent a burst that it has not counted yet.
   check_balance "$(/usr/bin/python3 -c 'import json, sys
 sent, received = (json.load(open(path)) for path in sys.argv[1:3])
