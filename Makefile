@@ -241,7 +241,8 @@ mkdir = @mkdir -p $(@D)
 # For tools that chatter: what they say is shown when they fail.
 quietly = 2> $@.log || { cat $@.log >&2; exit 1; }
 # The sanitizers watch what is tested; tests compile in half the time without -O1. Fuzzers contain what they test.
-TEST_FLAGS_address := -O0
+# Tests that kill before every store kill here before every fourth: all are the release variant's.
+TEST_FLAGS_address := -O0 -DBELKA_KILL_STRIDE=4
 COUNTED := $(if $(filter address,$(VARIANT)),$(OUT)/tests/fuzz/% $(OUT)/tests/support/% $(OUT)/groups/fuzzed.%)
 is_test = $(filter $(OUT)/tests/% $(OUT)/groups/unit.% $(OUT)/groups/planes.%,$(filter-out $(OUT)/tests/fuzz/%,$1))
 flags_of = $(CXXFLAGS) $(if $(filter $(COUNTED),$1),-fsanitize=fuzzer-no-link) \

@@ -12,7 +12,16 @@
 #include "control/table_values.h"
 #include "control/verify.h"
 
+#ifndef BELKA_KILL_STRIDE
+#define BELKA_KILL_STRIDE 1
+#endif
+
 namespace belka {
+
+// Publishers are killed before each store of a change, or before every fourth. It is no multiple
+// of 3: by the store's number modulo 3 a test chooses what comes after the kill.
+inline constexpr uint64_t kKillStride = BELKA_KILL_STRIDE;
+static_assert(kKillStride % 3 != 0);
 
 // Where the configuration says nothing else.
 inline constexpr uint64_t kTickNs = uint64_t{kMaxTickMs} * 1'000'000;

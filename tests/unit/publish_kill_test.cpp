@@ -169,7 +169,7 @@ TEST_P(PublishKill, AtEveryStoreThenGoesOnOrBack) {
   const std::string after = tables_digest_of(scenario.after);
   std::mt19937 random(1);
   bool killed = true;
-  for (uint64_t store = 0; killed; ++store) {
+  for (uint64_t store = 0; killed; store += kKillStride) {
     SCOPED_TRACE("killed before store " + std::to_string(store));
     Tables tables = Tables::create_private(1, 1);
     TestMachine machine;
