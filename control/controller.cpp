@@ -288,12 +288,8 @@ Answer Controller::drains() const {
 Answer Controller::release(std::string_view service) {
   const std::lock_guard lock(mutex_);
   if (auto refusal = refuse_unknown(service)) return std::move(*refusal);
-  const uint32_t pins = publisher_.moving(held_service(service)).pins;
-  publisher_.release(service);
-  log_info(
-      fmt::format("service {}: gave up the connections that were kept elsewhere, {} at the "
-                  "last sweep",
-                  service, pins));
+  const uint32_t connections = publisher_.release(service).value_or(0);
+  log_info(given_up_text(service, connections, "until now"));
   return accept(drains_json(publisher_));
 }
 
@@ -322,11 +318,6 @@ std::vector<BackendRef> Controller::backends_at(const Address& address,
     return backend.address != address || (!service.empty() && backend.service_name != service);
   });
   return backends;
-}
-
-// With the lock held, of a service that is held.
-const HeldService& Controller::held_service(std::string_view name) const {
-  return publisher_.holdings().services.find(name)->second;
 }
 
 // As it was before a change that cannot be had: what is refused must not be done at the next tick.

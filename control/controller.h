@@ -144,7 +144,6 @@ class Controller {
   Answer publish(const Config& wanted, const ChangeRequest& request, const Seed* seed = nullptr);
   std::vector<BackendRef> backends_at(const Address& address, std::string_view service) const;
   void restore_admin(const std::vector<BackendRef>& backends);
-  const HeldService& held_service(std::string_view name) const;
   Answer refuse_absent(std::string_view name) const;
   std::optional<Answer> refuse_unknown(std::string_view service) const;
   void count_anew(const Config& before, const Config& after);

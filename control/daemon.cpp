@@ -78,6 +78,11 @@ void log_removed(const std::set<std::string>& before, const std::set<std::string
     if (!after.contains(each)) log_info(fmt::format("{} has drained and is removed", each));
 }
 
+void log_cut(const std::vector<CutByLimit>& cut) {
+  for (const auto& [service, connections] : cut)
+    log_info(given_up_text(service, connections, "for longer than its drain limit"));
+}
+
 // Takes back programs, tables and a directory that were made, unless the start came to its end.
 class Undo {
  public:
@@ -350,6 +355,7 @@ void Daemon::pass_time(Publisher& publisher) {
   try {
     // What has drained is not looked after any more.
     if (publisher.pass_time()) published_ = true;
+    log_cut(publisher.take_cut());
     log_removed(leaving, leaving_of(publisher.holdings()));
   } catch (const Error& error) {
     log_error(fmt::format("time: {}", error.what()));

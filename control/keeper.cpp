@@ -107,7 +107,7 @@ Keeper::Fate Keeper::judge(uint64_t pin) const {
   if ((record.down & BACKEND_DOWN) != 0 || record.next_hop.part.state == BACKEND_FREE)
     return Fate::clear;
   if (slot_is_settled(word)) return is_old(slot) ? Fate::clear : Fate::keep;
-  if (released_[slot] && backend != slot_current(word)) return Fate::clear;
+  if (released_[slot] && backend != slot_current(word)) return Fate::give_up;
   const bool looks = slot_draining(word) == SLOT_LOOK;
   return looks && backend == slot_current(word) && is_old(slot) ? Fate::clear : Fate::keep;
 }
@@ -125,12 +125,14 @@ void Keeper::note_kept(uint64_t pin) {
 // A plane may change the pin at any moment: then it is judged anew.
 void Keeper::sweep_pin(uint64_t& place) {
   for (uint64_t pin = load(place); pin != 0; pin = load(place)) {
-    if (judge(pin) == Fate::keep) {
+    const Fate fate = judge(pin);
+    if (fate == Fate::keep) {
       note_kept(pin);
       return;
     }
     if (pin_swap(&place, pin, 0) != 0) {
       ++last_.cleared;
+      if (fate == Fate::give_up) given_up_.push_back(pin_slot(pin));
       return;
     }
   }
@@ -173,6 +175,7 @@ Sweep Keeper::sweep() {
   last_ = {};
   for (const uint32_t slot : touched_) elsewhere_[slot] = 0;
   touched_.clear();
+  given_up_.clear();
   std::fill(pinned_.begin(), pinned_.end(), false);
   if (has_pins) sweep_pins();
   for (const uint32_t slot : moving_) {
@@ -312,6 +315,11 @@ uint32_t Keeper::pins_elsewhere(const SlotRange& range) const {
   for (const uint32_t slot : touched_)
     if (contains(range, slot)) pins += elsewhere_[slot];
   return pins;
+}
+
+uint32_t Keeper::given_up(const SlotRange& range) const {
+  return static_cast<uint32_t>(std::count_if(given_up_.begin(), given_up_.end(),
+                                             [&](uint32_t slot) { return contains(range, slot); }));
 }
 
 bool Keeper::moves(const SlotRange& range) const {

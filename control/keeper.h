@@ -80,6 +80,10 @@ class Keeper {
   // sweep left them.
   uint32_t pins_elsewhere(const SlotRange& range) const;
 
+  // Pins of the slots of the range that the last sweep cleared because their slots were given up or
+  // released.
+  uint32_t given_up(const SlotRange& range) const;
+
   uint64_t refusals() const;                 // pins that found no place, of all planes
   bool moves(const SlotRange& range) const;  // any of its slots
   bool anything_moves() const { return !moving_.empty(); }
@@ -92,7 +96,7 @@ class Keeper {
   uint32_t age(uint32_t slot) const;
 
  private:
-  enum class Fate : uint8_t { keep, clear };
+  enum class Fate : uint8_t { keep, clear, give_up };
 
   uint32_t word_of(uint32_t slot) const { return tables_.slots[slot & (SLOTS - 1)]; }
   bool is_old(uint32_t slot) const;
@@ -123,6 +127,7 @@ class Keeper {
   std::vector<uint16_t> elsewhere_;  // by slot: pins on other backends at the last sweep, to 65,535
   std::vector<uint32_t> touched_;    // slots with a count in elsewhere_
   std::vector<bool> released_;       // by slot: pins elsewhere are to go
+  std::vector<uint32_t> given_up_;   // the slots of those that went at the last sweep, pin by pin
   std::vector<uint32_t> named_;      // by backend: halves of slots' words
   std::vector<bool> pinned_;         // by backend: at the last sweep
   uint64_t pinning_ = 0;             // the planes' counts when the last sweep began

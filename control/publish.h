@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/change.h"
@@ -49,6 +50,15 @@ struct HealthNote {
   uint16_t backend;
   bool healthy;
 };
+
+// Connections that were elsewhere for longer than their service's drain limit.
+struct CutByLimit {
+  std::string service;
+  uint32_t connections;
+};
+
+// For the log; `kept` says since when, or for how long, they were elsewhere.
+std::string given_up_text(std::string_view service, uint32_t connections, std::string_view kept);
 
 // The machine, as far as publishing needs it; tests have one of their own.
 struct PublishHooks {
@@ -110,14 +120,17 @@ class Publisher {
   // What has drained is removed. To be called now and then. True where it ticked.
   bool pass_time();
 
-  // Gives up the connections of a service that are not where its slots send new ones. False where
-  // there is no such service.
-  bool release(std::string_view service);
+  // Gives up the connections of a service that are not where its slots send new ones, and says how
+  // many. Nothing where there is no such service.
+  std::optional<uint32_t> release(std::string_view service);
 
   // A service's slots keep connections elsewhere for no longer than this (and the time between two
   // calls of pass_time), however often they change meanwhile; 0: for as long as these live. Kept in
   // the tables. False where there is no such service.
   bool set_drain_limit(std::string_view service, uint32_t limit_ms);
+
+  // What drain limits have cut since this was last asked.
+  std::vector<CutByLimit> take_cut();
 
   // What the checks say. Who is down loses its slots to the others of its pool, and its connections
   // at once; who is up again gets the same slots back, but not before a tick with its sweep,
@@ -208,6 +221,7 @@ class Publisher {
     uint64_t due_ns;
   };
   std::map<uint32_t, Hold> holds_;  // by slot
+  std::vector<CutByLimit> cut_;
   uint64_t next_tick_ns_;
   struct Moment {
     uint32_t tick;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What passes with the time: held slots, the tick, and what has drained.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "control/publish.h"
 #include "control/slot_change.h"
@@ -123,14 +126,27 @@ bool Publisher::set_drain_limit(std::string_view name, uint32_t limit_ms) {
 }
 
 void Publisher::end_long_drains() {
-  bool any = false;
+  std::map<std::string_view, SlotRange> due;
   for (const auto& [name, service] : holdings_.services) {
     const uint32_t limit_ms = tables_.service_info[service.number].drain_limit_ms;
     if (limit_ms == 0 || service.range() == nullptr) continue;
-    any |= keeper_.release_older(*service.range(), limit_ms / kKeeperUnitMs);
+    if (keeper_.release_older(*service.range(), limit_ms / kKeeperUnitMs))
+      due[name] = *service.range();
   }
-  if (any) keeper_.sweep();
+  if (due.empty()) return;
+  keeper_.sweep();
+  for (const auto& [name, range] : due) {
+    const uint32_t connections = keeper_.given_up(range);
+    if (connections != 0) cut_.push_back({std::string(name), connections});
+  }
 }
+
+std::string given_up_text(std::string_view service, uint32_t connections, std::string_view kept) {
+  return fmt::format("service {}: gave up {} connection{}, kept elsewhere {}", service, connections,
+                     connections == 1 ? "" : "s", kept);
+}
+
+std::vector<CutByLimit> Publisher::take_cut() { return std::exchange(cut_, {}); }
 
 Publisher::Moving Publisher::moving(const HeldService& service) const {
   Moving moving;
@@ -164,13 +180,16 @@ void Publisher::remove_drained() {
   commit(change);
 }
 
-bool Publisher::release(std::string_view name) {
+std::optional<uint32_t> Publisher::release(std::string_view name) {
   const auto service = holdings_.services.find(name);
-  if (service == holdings_.services.end()) return false;
+  if (service == holdings_.services.end()) return std::nullopt;
   keeper_.set_time(keeper_time());
-  for (const SlotRange& range : service->second.ranges) keeper_.release(range);
+  const std::vector<SlotRange>& ranges = service->second.ranges;
+  for (const SlotRange& range : ranges) keeper_.release(range);
   keeper_.sweep();
-  return true;
+  uint32_t connections = 0;
+  for (const SlotRange& range : ranges) connections += keeper_.given_up(range);
+  return connections;
 }
 
 }  // namespace belka

@@ -67,8 +67,6 @@ hold_through_kills() {
   LEAST=$(sed -n '$s/.*"lines": \([0-9]*\).*/\1/p' "$WORK/held.json")
 }
 
-nothing_drains() { belkactl get drains | grep -q '^nothing drains'; }
-
 lab prod-1 prod-2 prod-3 canary-1
 for name in prod-1 prod-2 prod-3 canary-1; do
   background "$name" "$HERE/echo_many.py" serve "$name" 7

@@ -28,7 +28,11 @@ print($1)"
 }
 
 # A service with a limit is listed also while nothing of it moves.
-nothing_drains() { [ "$(drains_say 'sum(each["held"] + each["opening"] + each["looking"] for each in all["services"])')" = 0 ]; }
+nothing_moves() { [ "$(drains_say 'sum(each["held"] + each["opening"] + each["looking"] for each in all["services"])')" = 0 ]; }
+
+# logged WHY: how many connections belkad has given up so far, as it says
+logged() { awk -v why="$1" '$0 ~ "gave up [0-9]+ connection.*" why {for (i = 1; i < NF; i++) if ($i == "up") n += $(i + 1)}
+  END {print n + 0}' "$WORK/belkad.log"; }
 
 connections_elsewhere() { drains_say 'sum(service["connections"] for service in all["services"])'; }
 
@@ -37,7 +41,7 @@ change() { belkactl "$@" >"$WORK/change.log" 2>&1 || fail "refused: belkactl $*:
 # begin SERVICE: connections in both pools, and nothing drains
 begin() {
   change split "$1" canary=50% --hard
-  wait_for 10 "nothing to drain" nothing_drains
+  wait_for 10 "nothing to drain" nothing_moves
   begin_held "${VIP[$1]}" "$CONNECTIONS"
   ask_holder
   if [ "$(held servers canary-1)" = 0 ] || [ "$(held servers prod-1)" = 0 ]; then fail "a pool has no connections"; fi
@@ -67,13 +71,13 @@ cut_by_split() {
   begin "$1"
   change split "$1" canary=0% --hard
   expect_lost "$(held servers canary-1)" "$2, split canary=0% --hard"
-  wait_for 10 "$2: nothing to drain" nothing_drains
+  wait_for 10 "$2: nothing to drain" nothing_moves
   end "$2, split --hard: the canary's connections are cut, prod's are not"
 }
 
 # cut_those_elsewhere SERVICE PLANE: some of the canary's slots move, and those of its connections alone are cut
 cut_those_elsewhere() {
-  local elsewhere
+  local elsewhere before
   begin "$1"
   change split "$1" canary=20%
   wait_for 20 "two sweeps" ticked $(($(ticks) + 2))
@@ -83,16 +87,19 @@ cut_those_elsewhere() {
   if [ "$elsewhere" = 0 ] || [ "$elsewhere" -ge "$(held servers canary-1)" ]; then
     fail "$2: $elsewhere connections are elsewhere: $(belkactl get drains)"
   fi
+  before=$(logged "until now")
   change drain-limit "$1" --hard
+  [ $(($(logged "until now") - before)) = "$elsewhere" ] || fail "$2: the log has not these $elsewhere: $(cat "$WORK/belkad.log")"
   [ "$(connections_elsewhere)" = 0 ] || fail "$2, drain-limit --hard: $(belkactl get drains)"
   expect_lost "$elsewhere" "$2, drain-limit --hard, $elsewhere connections elsewhere"
-  wait_for 10 "$2: nothing to drain" nothing_drains
+  wait_for 10 "$2: nothing to drain" nothing_moves
   end "$2, drain-limit --hard: those elsewhere are cut, others of the same pool are not"
 }
 
 # cut_at_limit SERVICE PLANE
 cut_at_limit() {
-  local from_ms to_ms late_ms first_ms last_ms
+  local from_ms to_ms late_ms first_ms last_ms before
+  before=$(logged "drain limit")
   change drain-limit "$1" "${LIMIT_S}s"
   begin "$1"
   from_ms=$(held age_ms) late_ms=$(held late_ms)
@@ -101,12 +108,13 @@ cut_at_limit() {
   to_ms=$(held age_ms)
   [ "$(drains_say 'all["services"][0]["limit_ms"]')" = $((LIMIT_S * 1000)) ] || fail "$2: $(belkactl get drains -o json)"
   expect_lost "$(held servers canary-1)" "$2, drain-limit ${LIMIT_S}s"
+  [ $(($(logged "drain limit") - before)) = "$(held lost)" ] || fail "$2: the log has not these losses: $(cat "$WORK/belkad.log")"
   first_ms=$(held first_loss_ms) last_ms=$(held last_loss_ms) late_ms=$(($(held late_ms) - late_ms))
   echo "figure: $2, a limit of $LIMIT_S s: cut between $((first_ms - from_ms)) and $((last_ms - from_ms)) ms after the" \
     "change; the machine was $late_ms ms late"
   [ $((first_ms - to_ms)) -ge $(((LIMIT_S - TICK_S) * 1000 - 500)) ] || fail "$2: cut too early"
   [ $((last_ms - to_ms)) -le $(((LIMIT_S + 5) * 1000 + late_ms)) ] || fail "$2: kept for too long"
-  wait_for 10 "$2: nothing to drain" nothing_drains
+  wait_for 10 "$2: nothing to drain" nothing_moves
   change drain-limit "$1" 0s
   end "$2, a limit: those elsewhere live until about then, others live on"
 }

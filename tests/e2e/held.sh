@@ -42,5 +42,3 @@ print(value)' "$@"
 }
 
 echoes() { ask_holder && held lines; }
-
-nothing_drains() { belkactl get drains | grep -q '^nothing drains'; }

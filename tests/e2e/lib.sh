@@ -194,6 +194,8 @@ has_xdp() { [[ "$(ip -n "$(ns "$1")" link show dev "$2")" == *" prog/xdp "* ]]; 
 # belkactl WORD...   asks the daemon that start_belkad started
 belkactl() { "$BELKA_BUILD/belkactl" "--socket=$SOCKET" "$@"; }
 
+nothing_drains() { [[ $(belkactl get drains) == "nothing drains"* ]]; }
+
 # The next hops of all backends are known. (grep -q would end while belkactl writes, and the pipe fail.)
 all_resolved() {
   local backends

@@ -56,8 +56,6 @@ restart() {
   [ "$(tick_ms)" = $(($1 * 1000)) ] || fail "the tick is $(tick_ms) ms, the file says $1 s"
 }
 
-nothing_drains() { belkactl get drains | grep -q '^nothing drains'; }
-
 lab prod-1 prod-2 canary-1
 for name in prod-1 prod-2 canary-1; do
   background "$name" "$HERE/echo_many.py" serve "$name" 7

@@ -178,7 +178,7 @@ TEST_F(ControllerTest, TheLogHasEveryChange) {
   EXPECT_THAT(logged([&] { return controller_.drain_limit("web", 0); }),
               HasSubstr("service web: connections elsewhere are kept while they live\n"));
   EXPECT_THAT(logged([&] { return controller_.release("web"); }),
-              HasSubstr("service web: gave up the connections that were kept elsewhere, 0 at"));
+              HasSubstr("service web: gave up 0 connections, kept elsewhere until now\n"));
 }
 
 // On tables whose canary has a share, but has lost its backend.

@@ -121,7 +121,7 @@ TEST_F(PublishWait, WhatIsElsewhereIsReleasedAndWhatIsHeldStaysHeld) {
   publish({web(64, kSmall)}, Pace::gentle);
   ASSERT_EQ(word(slot), slot_of(canary_, SLOT_HOLD));
   const uint64_t* on_canary = pin(slot, canary_, 1);
-  ASSERT_TRUE(publisher_.release("web"));
+  ASSERT_EQ(publisher_.release("web"), 1u);
   EXPECT_EQ(*on_prod_, 0u);
   EXPECT_NE(*on_canary, 0u);
   EXPECT_EQ(word(slot), slot_of(canary_, SLOT_HOLD));
@@ -132,7 +132,7 @@ TEST_F(PublishWait, WhatIsElsewhereIsReleasedAndWhatIsHeldStaysHeld) {
 
 TEST_F(PublishWait, ReleasedSlotsSettle) {
   const uint32_t slot = looking_slot();
-  ASSERT_TRUE(publisher_.release("web"));
+  ASSERT_EQ(publisher_.release("web"), 1u);
   EXPECT_EQ(*on_prod_, 0u);
   for (int i = 0; i < 3; ++i) tick();
   EXPECT_EQ(word(slot), slot_settled(canary_));
@@ -163,8 +163,14 @@ TEST_F(PublishWait, ADrainLimitEndsWhenItSays) {
     const uint64_t* kept = pin(slot_opening_from(prod_, canary_), prod_);
     pass_seconds(limit_s - 1);
     EXPECT_NE(*kept, 0u) << limit_s;
+    EXPECT_TRUE(publisher_.take_cut().empty());
     pass_seconds(1);
     EXPECT_EQ(*kept, 0u) << limit_s;
+    const std::vector<CutByLimit> cut = publisher_.take_cut();
+    ASSERT_EQ(cut.size(), 1u);
+    EXPECT_EQ(cut[0].service, "web");
+    EXPECT_EQ(cut[0].connections, 1u);
+    EXPECT_TRUE(publisher_.take_cut().empty());
     publish({web(64, kSmall)});
     settle(publisher_, machine_);
   }
