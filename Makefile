@@ -17,6 +17,7 @@ Other targets:
   make e2e       end to end in network namespaces (root)
   make asan      unit tests and vectors under AddressSanitizer and UBSan
   make tsan      lcores and the daemon's sweep on the same pins, under ThreadSanitizer
+  make vm        both planes on each kernel that apt offers for Debian 12, in QEMU
   make fuzz      every fuzzer for FUZZ_SECONDS (60) seconds
   make soak      the tests at their long sizes
   make bench     nanoseconds and cycles per packet: a table, and build/release/bench.json
@@ -125,8 +126,10 @@ WITH_DPDK := $(call objects,$(DATAPLANE) dataplane/main.cpp $(BENCH)) $(PLANES)
 BPF := $(patsubst bpf/%.c,$(OUT)/%.o,$(wildcard bpf/belka.bpf.c))
 SKELETON := $(if $(filter-out thread,$(VARIANT)),$(BPF:$(OUT)/%.bpf.o=$(OUT)/gen/%.skel.h))
 TEST_BPF := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/*/*.bpf.c tests/*/*/*.bpf.c))
-NEXT := $(OUT)/tests/e2e/belkad_next
-E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp)) $(if $(filter release,$(VARIANT)),$(NEXT))
+# belkads with another XDP program in them: tests/e2e/NAME_version.bpf.c is belkad_NAME's.
+VERSIONS := $(patsubst tests/e2e/%_version.bpf.c,%,$(wildcard tests/e2e/*_version.bpf.c))
+OTHER_BELKADS := $(VERSIONS:%=$(OUT)/tests/e2e/belkad_%)
+E2E_TOOLS := $(patsubst %.cpp,$(OUT)/%,$(wildcard tests/e2e/*.cpp)) $(if $(filter release,$(VARIANT)),$(OTHER_BELKADS))
 VECTORS := $(patsubst tests/vectors/%.yaml,$(BUILD)/vectors/%.json,$(wildcard tests/vectors/*.yaml))
 PROGRAMS := $(addprefix $(OUT)/,$(if $(wildcard control/belkad.cpp),belkad) \
   $(if $(wildcard control/belkactl.cpp),belkactl) $(if $(wildcard dataplane/main.cpp),belka-dataplane))
@@ -134,7 +137,7 @@ TEST_PROGRAMS := $(if $(UNIT),$(OUT)/unit_tests) $(if $(PLANES),$(OUT)/plane_tes
   $(if $(filter release,$(VARIANT)),$(if $(MODEL),$(OUT)/model_tests))
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(FUZZ))
 
-.PHONY: all test unit model planes e2e demo bench bench-instructions lint format fuzz asan tsan soak clean setup help
+.PHONY: all test unit model planes e2e vm demo bench bench-instructions lint format fuzz asan tsan soak clean setup help
 .PHONY: test-programs test-bpf e2e-tools vectors fuzzers tidy FORCE
 all: $(PROGRAMS) $(BPF)
 	@:
@@ -165,7 +168,7 @@ clean:
 
 # Each step is a make of its own: the packages must be there before the next one looks for them, and two of
 # these targets in one call must not build the same object at once.
-STEPS := setup test unit model planes e2e demo bench bench-instructions lint format fuzz asan tsan soak clean
+STEPS := setup test unit model planes e2e vm demo bench bench-instructions lint format fuzz asan tsan soak clean
 ifneq ($(filter $(STEPS),$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
@@ -179,7 +182,7 @@ test:
 	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
 	@$(MAKE) VARIANT=address test-programs fuzzers
 	@$(MAKE) VARIANT=thread $(BUILD)/thread/thread_tests
-	@tests/run lint unit model planes asan tsan fuzz e2e
+	@tests/run lint unit model planes asan tsan fuzz e2e vm-6.1
 
 unit:
 	@$(MAKE) VARIANT=release $(BUILD)/release/unit_tests
@@ -206,6 +209,11 @@ e2e:
 	@$(MAKE) VARIANT=release all test-bpf e2e-tools
 	@tests/run e2e
 
+vm:
+	@scripts/setup
+	@$(MAKE) VARIANT=release all test-programs test-bpf e2e-tools vectors
+	@tests/run vm
+
 fuzz:
 	@$(MAKE) VARIANT=release all test-bpf
 	@$(MAKE) fuzzers
@@ -227,7 +235,7 @@ bench-instructions:
 	@scripts/instructions
 
 lint:
-	@$(MAKE) VARIANT=release all
+	@$(MAKE) VARIANT=release all $(BUILD)/release/tests/vm/loops.bpf.o
 	@BELKA_BUILD=$(BUILD)/release scripts/lint
 	@$(MAKE) VARIANT=release --keep-going tidy
 
@@ -323,25 +331,27 @@ $(OUT)/bench: $(call objects,$(BENCH)) $(OUT)/libsupport.a $(OUT)/libdataplane.a
 	$(link_it) -lbenchmark_main -lbenchmark $(LIBS) $(DPDK_LIBS) -o $@
 
 # What tests in namespaces run besides: one file, one program.
-$(filter-out $(NEXT),$(E2E_TOOLS)): $(OUT)/%: $(OUT)/%.o
+$(filter-out $(OTHER_BELKADS),$(E2E_TOOLS)): $(OUT)/%: $(OUT)/%.o
 	$(link)
 	$(link_it) -o $@
 
 # A belkad of another version: only the XDP program in it is another. Two sources of control/ contain it.
-NEXT_SKELETON := $(OUT)/next/belka.skel.h
-$(NEXT_SKELETON): $(OUT)/tests/e2e/next_version.bpf.o
-	$(mkdir)
-	$(call say,SKEL,$@)
-	$(Q)$(call need,bpftool) gen skeleton $< name belka_bpf > $@ $(quietly)
+define other_belkad
+$(OUT)/$1/belka.skel.h: $(OUT)/tests/e2e/$1_version.bpf.o
+	$$(mkdir)
+	$$(call say,SKEL,$$@)
+	$$(Q)$$(call need,bpftool) gen skeleton $$< name belka_bpf > $$@ $$(quietly)
 
-$(OUT)/next/%.o: control/%.cpp $(NEXT_SKELETON)
-	$(mkdir)
-	$(call say,C++,$< with $(NEXT_SKELETON))
-	$(Q)$(COMPILER) -I$(OUT)/next $(CXXFLAGS) -MMD -MP -c $< -o $@
+$(OUT)/$1/%.o: control/%.cpp $(OUT)/$1/belka.skel.h
+	$$(mkdir)
+	$$(call say,C++,$$< with $(OUT)/$1/belka.skel.h)
+	$$(Q)$$(COMPILER) -I$(OUT)/$1 $$(CXXFLAGS) -MMD -MP -c $$< -o $$@
 
-$(NEXT): $(OUT)/control/belkad.o $(OUT)/next/maps.o $(OUT)/next/xdp_program.o $(OUT)/libcontrol.a
-	$(link)
-	$(link_it) $(LIBS) -o $@
+$(OUT)/tests/e2e/belkad_$1: $(OUT)/control/belkad.o $(OUT)/$1/maps.o $(OUT)/$1/xdp_program.o $(OUT)/libcontrol.a
+	$$(link)
+	$$(link_it) $$(LIBS) -o $$@
+endef
+$(foreach version,$(VERSIONS),$(eval $(call other_belkad,$(version))))
 
 # Most fuzzers need headers alone.
 WITH_CONTROL := $(if $(FUZZ),$(shell grep -lE '"(control|tests/support)/' $(FUZZ) 2>/dev/null))

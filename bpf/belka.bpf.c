@@ -20,6 +20,7 @@ __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 /* Set before loading. */
 const volatile uint32_t interface_index = 0;
 const volatile uint32_t interface_place = 0;
+const volatile uint64_t heartbeat_fresh_ns = HEARTBEAT_FRESH_NS;
 
 /* A packet on its way through the program. */
 struct passage {
@@ -76,22 +77,18 @@ struct watch {
 };
 static struct watch watches[QUEUES];
 
-/* A data plane that hangs takes at most so many packets with it, beside those of the time after
- * which its heartbeat is stale. */
-enum { TRUSTED_PACKETS = 3 };
-
 static __always_inline int is_fresh(struct watch* watch, uint64_t beat_ns) {
   uint64_t jiffy = bpf_jiffies64();
   if (watch->trusted_packets != 0 && watch->trusted_jiffy == jiffy) {
     watch->trusted_packets--;
     return 1;
   }
-  if ((int64_t)(bpf_ktime_get_ns() - beat_ns) >= HEARTBEAT_FRESH_NS) {
+  if (!heartbeat_is_fresh(beat_ns, bpf_ktime_get_ns(), heartbeat_fresh_ns)) {
     watch->stale_beat_ns = beat_ns;
     return 0;
   }
   watch->trusted_jiffy = jiffy;
-  watch->trusted_packets = TRUSTED_PACKETS;
+  watch->trusted_packets = HEARTBEAT_TRUSTED_PACKETS;
   return 1;
 }
 

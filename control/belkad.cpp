@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/config_duration.h"
 #include "control/daemon.h"
 #include "control/error.h"
 #include "control/interface_list.h"
@@ -27,6 +28,8 @@ DEFINE_string(socket, "/run/belka/belkad.sock", "Unix socket of the API, for bel
 DEFINE_string(state, "/var/lib/belka", "directory where it keeps what is applied");
 DEFINE_string(log_level, "info", "trace, debug, info, warning, error, critical or off");
 DEFINE_bool(require_native, false, "refuse an interface whose driver has no native XDP");
+DEFINE_string(heartbeat, "1ms",
+              "split a queue in XDP when its data plane was silent for this long, 1ms to 1s");
 DEFINE_bool(break_connections, false,
             "accept a changed --config that cuts connections whatever is done");
 DEFINE_bool(uninstall, false, "detach all programs of --pins, remove the pins, and end");
@@ -47,6 +50,8 @@ constexpr const char* kUsage =
     "and\n"
     "the next start goes on from there. Only --uninstall takes the programs and tables away.";
 
+constexpr uint32_t kMostHeartbeatMs = 1000;
+
 using belka::Error;
 
 // gflags keeps the last of several --interface; here all count.
@@ -65,6 +70,14 @@ std::vector<std::string> read_flags(int argc, char** argv) {
                 ": belkad takes flags alone, see belkad --help");
   }
   return interfaces;
+}
+
+uint32_t heartbeat_ms() {
+  const auto ms = belka::parse_duration(FLAGS_heartbeat);
+  if (ms && *ms >= 1 && *ms <= kMostHeartbeatMs) return *ms;
+  throw Error(
+      fmt::format("--heartbeat: got {}; expected {}; give one that your data plane's cores keep",
+                  belka::quote(FLAGS_heartbeat), belka::duration_allowed("from 1ms to 1s")));
 }
 
 // Signals are read from a descriptor, by the one loop; threads made later inherit the block.
@@ -97,6 +110,7 @@ void run(int argc, char** argv) {
                         .socket = FLAGS_socket,
                         .state = FLAGS_state,
                         .require_native = FLAGS_require_native,
+                        .heartbeat_ms = heartbeat_ms(),
                         .break_connections = FLAGS_break_connections});
   belka::log_info("belkad is ready");
   daemon.run(signals);

@@ -6,13 +6,14 @@
 #include <cstdarg>
 #include <cstdio>
 #include <sstream>
+#include <utility>
 
 #include "control/log.h"
 
 namespace belka {
 namespace {
 
-constexpr size_t kKeptBytes = 4u << 10;  // the end of it says what was wrong
+constexpr size_t kKeptBytes = 32u << 20;
 thread_local std::string kept_messages;
 
 __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const char* format,
@@ -35,11 +36,12 @@ __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const c
 
 void keep_bpf_messages() { libbpf_set_print(keep); }
 
-void log_bpf_messages() {
-  std::istringstream lines(kept_messages);
+std::string log_bpf_messages() {
+  std::string messages = std::exchange(kept_messages, {});
+  std::istringstream lines(messages);
   std::string line;
   while (std::getline(lines, line)) log_error(line);
-  kept_messages.clear();
+  return messages;
 }
 
 void drop_bpf_messages() { kept_messages.clear(); }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <ctime>
 
 #include "control/split_spec.h"
@@ -45,8 +46,9 @@ std::string time_text(int64_t seconds) {
 
 std::string heartbeat_text(const json& queue) {
   if (queue.at("age_us").is_null()) return text_of(queue.at("heartbeat"));
-  return fmt::format("{}, {:.1f} ms", text_of(queue.at("heartbeat")),
-                     queue.at("age_us").get<double>() / 1000);
+  const double age_ms = queue.at("age_us").get<double>() / 1000;
+  return fmt::format("{}, {:.1f} ms{}", text_of(queue.at("heartbeat")), std::abs(age_ms),
+                     age_ms < 0 ? " ahead" : "");
 }
 
 std::string interfaces_text(const json& interfaces) {

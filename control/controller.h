@@ -44,6 +44,7 @@ class StatusSource {
   virtual ~StatusSource() = default;
   virtual std::string instance() const = 0;   // where the tables are pinned
   virtual std::string seed_file() const = 0;  // the one the rings are made with
+  virtual uint32_t heartbeat_ms() const = 0;  // a data plane's heartbeat that is as old is stale
   virtual std::vector<Interface> interfaces() const = 0;
   virtual std::optional<Applied> applied() const = 0;
   // Why this backend (a number in the tables) has no next hop: a clause, such as "no route to

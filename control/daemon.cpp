@@ -20,6 +20,7 @@
 
 #include "control/bpf_log.h"
 #include "control/error.h"
+#include "control/health_state.h"
 #include "control/log.h"
 #include "control/rights.h"
 #include "control/seed.h"
@@ -179,7 +180,9 @@ void Daemon::set_up() {
   api_ = std::make_unique<Api>(options_.socket);
   const Start start = choose_start(file, digest);
   PreparedChange change = prepare(start);
-  xdp_ = std::make_unique<Xdp>(options_.pins, *maps_, options_.require_native);
+  xdp_ = std::make_unique<Xdp>(options_.pins, *maps_,
+                               Xdp::Options{.require_native = options_.require_native,
+                                            .heartbeat_ns = options_.heartbeat_ms * kNsPerMs});
   xdp_->attach(links);
   undo.made_programs(xdp_.get());
   health_ = std::make_unique<HealthWatch>();

@@ -26,6 +26,7 @@ struct DaemonOptions {
   std::string socket;
   std::string state;
   bool require_native = false;
+  uint32_t heartbeat_ms = 1;       // a data plane's heartbeat that is as old is stale
   bool break_connections = false;  // also a changed configuration that cuts connections
 };
 
@@ -45,6 +46,7 @@ class Daemon : public StatusSource {
 
   std::string instance() const override { return options_.pins; }
   std::string seed_file() const override { return seed_file_; }
+  uint32_t heartbeat_ms() const override { return options_.heartbeat_ms; }
   std::vector<Interface> interfaces() const override;
   std::optional<Applied> applied() const override { return applied_; }
   std::string unresolved_reason(uint16_t backend) const override;

@@ -18,6 +18,7 @@
 #include "belka.skel.h"
 #include "control/bpf_log.h"
 #include "control/error.h"
+#include "control/kernel_refusal.h"
 #include "control/log.h"
 
 namespace belka {
@@ -176,8 +177,10 @@ void PinnedMaps::create(const std::string& pins) {
     log_bpf_messages();
     size_t bytes = rows * sizeof(counters);
     for (const TableShape& shape : table_shapes()) bytes += shape.element_bytes * shape.elements;
-    throw Error(fmt::format("the kernel refused the tables: {}; they need {} MB and kernel 5.12",
-                            std::strerror(-error), bytes >> 20));
+    throw Error(fmt::format(
+        "cannot make the tables: got {} from {}; expected {} MB of memory and Linux 6.1 or newer; "
+        "free memory, or run a kernel that README names",
+        std::strerror(-error), kernel_name(), bytes >> 20));
   }
   std::vector<int> numbers;
   for (const TableShape& shape : table_shapes()) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/health_state.h"
 #include "control/table_views.h"
 #include "control/version.h"
 
@@ -12,12 +13,15 @@ namespace {
 using nlohmann::json;
 
 json queue_json(const struct tables& tables, const StatusSource::Interface& interface,
-                uint32_t queue, int64_t now_ns) {
+                uint32_t queue, uint64_t heartbeat_ns, int64_t now_ns) {
   const struct heartbeat& heartbeat =
       tables.heartbeats[(interface.place % INTERFACES) * QUEUES + queue];
   const uint64_t beat_ns = LOAD_RELAXED(heartbeat.beat_ns);
-  const int64_t age_ns = std::max<int64_t>(0, now_ns - static_cast<int64_t>(beat_ns));
-  const bool fresh = beat_ns != 0 && age_ns < HEARTBEAT_FRESH_NS;
+  const auto now = static_cast<uint64_t>(now_ns);
+  const bool fresh = beat_ns != 0 && heartbeat_is_fresh(beat_ns, now, heartbeat_ns);
+  // Below 0 it is ahead; one that beat since now_ns was read is 0 old.
+  const auto since_ns = static_cast<int64_t>(now - beat_ns);
+  const int64_t age_ns = fresh ? std::max<int64_t>(0, since_ns) : since_ns;
   const char* plane = fresh ? "dpdk" : "xdp";
   return {{"queue", queue},
           {"heartbeat", beat_ns == 0 ? "none"
@@ -28,10 +32,10 @@ json queue_json(const struct tables& tables, const StatusSource::Interface& inte
 }
 
 json interface_json(const struct tables& tables, const StatusSource::Interface& interface,
-                    int64_t now_ns) {
+                    uint64_t heartbeat_ns, int64_t now_ns) {
   json queues = json::array();
   for (uint32_t queue = 0; queue < std::min<uint32_t>(interface.queues, QUEUES); queue++)
-    queues.push_back(queue_json(tables, interface, queue, now_ns));
+    queues.push_back(queue_json(tables, interface, queue, heartbeat_ns, now_ns));
   return {{"name", interface.name},
           {"ifindex", interface.ifindex},
           {"mode", interface.native ? "native" : "generic"},
@@ -116,14 +120,16 @@ json applied_json(const StatusSource& source) {
 
 json status_json(const struct tables& tables, const StatusSource& source, int64_t now_ns) {
   json interfaces = json::array();
+  const uint64_t heartbeat_ns = source.heartbeat_ms() * kNsPerMs;
   for (const StatusSource::Interface& interface : source.interfaces())
-    interfaces.push_back(interface_json(tables, interface, now_ns));
+    interfaces.push_back(interface_json(tables, interface, heartbeat_ns, now_ns));
   const json all = backends_json(tables);
   const json& backends = all.at("backends");
   return {{"version", kVersion},
           {"layout", tables.node->layout_version},
           {"generation", tables.node->generation},
           {"instance", source.instance()},
+          {"heartbeat_ms", source.heartbeat_ms()},
           {"applied", applied_json(source)},
           {"interfaces", std::move(interfaces)},
           {"services", services_json(tables).at("services")},

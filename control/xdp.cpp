@@ -186,11 +186,18 @@ Xdp::Interface Xdp::attach_one(const Link& link) {
   return interface;
 }
 
+XdpProgram::Target Xdp::target_of(const Interface& interface) const {
+  return {.interface = interface.name,
+          .ifindex = interface.ifindex,
+          .place = interface.place,
+          .heartbeat_ns = options_.heartbeat_ns};
+}
+
 // The link stays; only a program that does something else is replaced, in one step.
 bool Xdp::keep(Interface& interface, const XdpLinkInfo& pinned) {
   const Descriptor xsks(bpf_obj_get(xsks_pin(pins_, interface.place).c_str()));
   if (!xsks) return false;
-  const XdpProgram program(maps_, interface.ifindex, interface.place, xsks.get());
+  const XdpProgram program(maps_, target_of(interface), xsks.get());
   interface.native = attached_program(interface.ifindex).native;
   if (!interface.native) interface.note = "generic XDP, which is slower than native";
   if (program.same_as(pinned.program_id)) {
@@ -212,9 +219,10 @@ void Xdp::attach_anew(Interface& interface) {
   interface.link = Descriptor();
   unpin(link_pin(pins_, interface.place));
   unpin(xsks_pin(pins_, interface.place));
-  const XdpProgram program(maps_, interface.ifindex, interface.place, -1);
+  const XdpProgram program(maps_, target_of(interface), -1);
   pin_or_throw(program.xsks_fd(), xsks_pin(pins_, interface.place));
-  NewLink made = attach_link(interface.name, interface.ifindex, program.fd(), require_native_);
+  NewLink made =
+      attach_link(interface.name, interface.ifindex, program.fd(), options_.require_native);
   pin_or_throw(made.fd.get(), link_pin(pins_, interface.place));
   interface.link = std::move(made.fd);
   interface.native = made.native;

@@ -10,6 +10,7 @@
 #include "control/maps.h"
 #include "control/netlink.h"
 #include "control/xdp_link.h"
+#include "control/xdp_program.h"
 
 namespace belka {
 
@@ -31,8 +32,13 @@ class Xdp {
     Descriptor link;
   };
 
-  Xdp(std::string pins, PinnedMaps& maps, bool require_native)
-      : pins_(std::move(pins)), maps_(maps), require_native_(require_native) {}
+  struct Options {
+    bool require_native = false;
+    uint64_t heartbeat_ns = HEARTBEAT_FRESH_NS;
+  };
+
+  Xdp(std::string pins, PinnedMaps& maps, const Options& options)
+      : pins_(std::move(pins)), maps_(maps), options_(options) {}
 
   // Before anything is made. Throws Error: an interface that is not there (which there are), or one
   // that has a program which is not of this instance (its name, and how to take it off).
@@ -63,6 +69,7 @@ class Xdp {
   uint32_t place_for(const Link& link) const;
   bool is_empty(uint32_t place) const;
   bool is_on(uint32_t place, uint32_t ifindex) const;  // our program, by this place's pinned link
+  XdpProgram::Target target_of(const Interface& interface) const;
   Interface attach_one(const Link& link);
   bool keep(Interface& interface, const XdpLinkInfo& pinned);
   void attach_anew(Interface& interface);
@@ -72,7 +79,7 @@ class Xdp {
 
   std::string pins_;
   PinnedMaps& maps_;
-  bool require_native_;
+  Options options_;
   std::vector<Interface> interfaces_;
   std::vector<uint32_t> fresh_;  // places that had no link before
 };

@@ -23,10 +23,11 @@
 namespace belka {
 namespace {
 
-// What a driver answers that has no native XDP, or none for this MTU or number of queues.
+// What a driver answers that has no native XDP, none for this MTU or number of queues, or no memory
+// for a ring of it for each of many CPUs.
 bool says_cannot(int error) {
   return error == EOPNOTSUPP || error == EINVAL || error == ERANGE || error == E2BIG ||
-         error == ENOSPC || error == ENOSYS;
+         error == ENOSPC || error == ENOSYS || error == ENOMEM;
 }
 
 Descriptor create_link(uint32_t ifindex, int program, uint32_t mode) {

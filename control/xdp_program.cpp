@@ -14,11 +14,12 @@
 #include "belka.skel.h"
 #include "control/bpf_log.h"
 #include "control/error.h"
+#include "control/kernel_refusal.h"
 
 namespace belka {
 namespace {
 
-// What a loaded program is: its instructions' digest, its maps, and the bytes of its constants.
+// What a loaded program is: its instructions' digest, its maps, and the bytes of its target.
 struct Identity {
   std::array<uint8_t, BPF_TAG_SIZE> tag{};
   std::vector<uint32_t> shared_maps;
@@ -69,11 +70,12 @@ void reuse(bpf_map* map, int fd) {
 
 void XdpProgram::Deleter::operator()(belka_bpf* skeleton) const { belka_bpf::destroy(skeleton); }
 
-XdpProgram::XdpProgram(const PinnedMaps& maps, uint32_t ifindex, uint32_t place, int xsks)
+XdpProgram::XdpProgram(const PinnedMaps& maps, const Target& target, int xsks)
     : skeleton_(belka_bpf::open()) {
   if (!skeleton_) throw Error(fmt::format("cannot read the XDP program: {}", std::strerror(errno)));
-  skeleton_->rodata->interface_index = ifindex;
-  skeleton_->rodata->interface_place = place;
+  skeleton_->rodata->interface_index = target.ifindex;
+  skeleton_->rodata->interface_place = target.place;
+  skeleton_->rodata->heartbeat_fresh_ns = target.heartbeat_ns;
   for (size_t table = 0; table < table_shapes().size(); table++) {
     const std::string name(table_shapes()[table].name);
     reuse(bpf_object__find_map_by_name(skeleton_->obj, name.c_str()), maps.fd(table));
@@ -81,11 +83,7 @@ XdpProgram::XdpProgram(const PinnedMaps& maps, uint32_t ifindex, uint32_t place,
   if (xsks >= 0) reuse(skeleton_->maps.xsks_map, xsks);
   const int error = belka_bpf::load(skeleton_.get());
   if (error == 0) return;
-  log_bpf_messages();
-  throw Error(fmt::format(
-      "the kernel refused the XDP program ({}): it needs kernel 5.12 or newer with BTF; "
-      "its reason is above",
-      std::strerror(-error)));
+  throw Error(refusal_sentence(target.interface, -error, log_bpf_messages()));
 }
 
 int XdpProgram::fd() const { return bpf_program__fd(skeleton_->progs.xsk_def_prog); }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "control/maps.h"
+#include "split/tables.h"
 
 struct belka_bpf;
 
@@ -15,9 +16,17 @@ namespace belka {
 // ones, xsks_map is the interface's own.
 class XdpProgram {
  public:
+  // What it is for; the numbers are compiled in.
+  struct Target {
+    std::string interface;
+    uint32_t ifindex = 0;
+    uint32_t place = 0;
+    uint64_t heartbeat_ns = HEARTBEAT_FRESH_NS;  // after which a data plane's heartbeat is stale
+  };
+
   // `xsks` is a pinned xsks_map, or -1: then the program has a new one. Throws Error where the
-  // kernel refuses it; the verifier's reason is in the log.
-  XdpProgram(const PinnedMaps& maps, uint32_t ifindex, uint32_t place, int xsks);
+  // kernel refuses it: kernel and first reason in one sentence, all of the verifier's log in ours.
+  XdpProgram(const PinnedMaps& maps, const Target& target, int xsks);
 
   int fd() const;
   int xsks_fd() const;

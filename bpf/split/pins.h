@@ -30,7 +30,6 @@ enum {
   PIN_AGES = 64,
   /* A difference of ages from here on is one from a plane whose tick is ahead, and counts as 0. */
   PIN_AGE_AHEAD = 56,
-  PIN_INSERT_TRIES = 4,
 };
 
 SPLIT_INLINE uint16_t pin_backend(uint64_t pin) { return (uint16_t)pin; }
@@ -104,9 +103,7 @@ SPLIT_INLINE uint64_t pin_find(struct pin_bucket* bucket, uint64_t identity, uin
     *at = first;
     return pin_there;
   }
-#if defined(__bpf__)
-#pragma unroll
-#endif
+  SPLIT_UNROLL
   for (int i = 0; i < PINS_PER_BUCKET; i++) {
     uint64_t pin = LOAD_RELAXED(bucket->pin[i]);
     if (pin_is_of(pin, identity)) {
@@ -124,9 +121,7 @@ SPLIT_INLINE uint64_t pin_find_open(const struct pin_bucket* bucket, uint64_t id
   uint64_t wanted = pin_of(identity, tick, PIN_OPEN, 0) >> PIN_STATE_SHIFT;
   uint64_t pin = LOAD_RELAXED(bucket->pin[pin_place(identity)]);
   if (SPLIT_LIKELY(pin >> PIN_STATE_SHIFT == wanted)) return pin;
-#if defined(__bpf__)
-#pragma unroll
-#endif
+  SPLIT_UNROLL
   for (int i = 0; i < PINS_PER_BUCKET; i++) {
     pin = LOAD_RELAXED(bucket->pin[i]);
     if (pin >> PIN_STATE_SHIFT == wanted) return pin;
@@ -138,54 +133,71 @@ enum pin_insertion {
   PIN_INSERTED,
   PIN_REFUSED, /* the bucket is full */
   PIN_TWIN,    /* the connection has a pin by now, or others are about to put one in: look again */
+  PIN_RETRY,   /* of one attempt: another writer was faster */
 };
 
 /*
  * After a tentative pin was put in at `own`: whether it may be confirmed. A confirmed twin wins; of
  * two tentative ones the lower, so that two writers do not take out each other's for ever; but at
- * the last try none stays, since its writer may be stopped or dead. PIN_INSERTED: confirm it;
- * PIN_REFUSED: try again.
+ * the last attempt none stays, since its writer may be stopped or dead. PIN_INSERTED: confirm it.
  */
 SPLIT_INLINE enum pin_insertion pin_rescan(struct pin_bucket* bucket, uint32_t own,
                                            uint64_t identity, int is_last) {
-#if defined(__bpf__)
-#pragma unroll
-#endif
+  SPLIT_UNROLL
   for (uint32_t i = 0; i < PINS_PER_BUCKET; i++) {
     uint64_t pin = LOAD_RELAXED(bucket->pin[i]);
     if (i == own || pin == 0 || pin >> PIN_IDENTITY_SHIFT != identity) continue;
     if (pin_state(pin) != PIN_TENTATIVE) return PIN_TWIN;
-    if ((i < own && !is_last) || !pin_swap(&bucket->pin[i], pin, 0)) return PIN_REFUSED;
+    if ((i < own && !is_last) || !pin_swap(&bucket->pin[i], pin, 0)) return PIN_RETRY;
   }
   return PIN_INSERTED;
 }
 
-/* Puts `pin`, which is in a state but tentative, into the bucket, where its connection had none.
- * Gives an enum pin_insertion. */
-SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin, uint16_t writer) {
-  uint64_t tentative = pin_tentative(pin, writer);
-  if (!bucket) return PIN_REFUSED;
-  for (int attempt = 0; attempt < PIN_INSERT_TRIES; attempt++) {
-    uint32_t own = pin_place(pin >> PIN_IDENTITY_SHIFT);
-    if (LOAD_RELAXED(bucket->pin[own]) != 0) {
-      own = 0;
-      while (own < PINS_PER_BUCKET && LOAD_RELAXED(bucket->pin[own]) != 0) own++;
-      if (own >= PINS_PER_BUCKET) return PIN_REFUSED;
-    }
-    uint64_t* at = &bucket->pin[own];
-    if (!pin_swap(at, 0, tentative)) continue;
-    int is_last = attempt == PIN_INSERT_TRIES - 1;
-    enum pin_insertion found = pin_rescan(bucket, own, pin >> PIN_IDENTITY_SHIFT, is_last);
-    if (found == PIN_INSERTED && pin_swap(at, tentative, pin)) return PIN_INSERTED;
-    if (found != PIN_INSERTED) pin_swap(at, tentative, 0);
-    if (found == PIN_TWIN) return PIN_TWIN;
+/* The first free word of the bucket, PINS_PER_BUCKET where there is none. */
+SPLIT_INLINE uint32_t pin_free_word(const struct pin_bucket* bucket) {
+  SPLIT_UNROLL
+  for (uint32_t i = 0; i < PINS_PER_BUCKET; i++) {
+    if (LOAD_RELAXED(bucket->pin[i]) == 0) return i;
   }
-  return PIN_TWIN;
+  return PINS_PER_BUCKET;
+}
+
+/* One attempt to put `pin` in. Gives an enum pin_insertion. */
+SPLIT_PROVEN uint32_t pin_attempt(struct pin_bucket* bucket, uint64_t pin, uint16_t writer,
+                                  uint32_t is_last) {
+  if (!bucket) return PIN_REFUSED;
+  uint64_t tentative = pin_tentative(pin, writer);
+  uint32_t own = pin_place(pin >> PIN_IDENTITY_SHIFT);
+  if (LOAD_RELAXED(bucket->pin[own]) != 0) {
+    own = pin_free_word(bucket);
+    if (own >= PINS_PER_BUCKET) return PIN_REFUSED;
+  }
+  uint64_t* at = &bucket->pin[own];
+  if (!pin_swap(at, 0, tentative)) return PIN_RETRY;
+  uint32_t found = pin_rescan(bucket, own, pin >> PIN_IDENTITY_SHIFT, is_last);
+  if (found == PIN_INSERTED && pin_swap(at, tentative, pin)) return PIN_INSERTED;
+  if (found == PIN_INSERTED) return PIN_RETRY;
+  pin_swap(at, tentative, 0);
+  return found;
+}
+
+/*
+ * Puts `pin`, which is in a state but tentative, into the bucket, where its connection had none.
+ * Gives an enum pin_insertion but PIN_RETRY. Four attempts, written one after another: clang laid
+ * them out as a loop that falls through to its head (SPLIT_UNROLL), and does not unroll it.
+ */
+SPLIT_PROVEN uint32_t pin_insert(struct pin_bucket* bucket, uint64_t pin, uint16_t writer) {
+  uint32_t found = pin_attempt(bucket, pin, writer, 0);
+  if (SPLIT_UNLIKELY(found == PIN_RETRY)) found = pin_attempt(bucket, pin, writer, 0);
+  if (SPLIT_UNLIKELY(found == PIN_RETRY)) found = pin_attempt(bucket, pin, writer, 0);
+  if (SPLIT_UNLIKELY(found == PIN_RETRY)) found = pin_attempt(bucket, pin, writer, 1);
+  return found == PIN_RETRY ? (uint32_t)PIN_TWIN : found;
 }
 
 /* Takes a pin out again, unless somebody has used it since. 1: it was there. */
 SPLIT_PROVEN uint32_t pin_take_out(struct pin_bucket* bucket, uint64_t pin) {
   if (!bucket) return 0;
+  SPLIT_UNROLL
   for (uint32_t i = 0; i < PINS_PER_BUCKET; i++) {
     if (LOAD_RELAXED(bucket->pin[i]) == pin) return pin_swap(&bucket->pin[i], pin, 0);
   }

@@ -41,6 +41,18 @@ typedef __s64 int64_t;
 #else
 #define SPLIT_PROVEN static inline __attribute__((unused))
 #endif
+/*
+ * Before a loop: clang writes its rounds one after another. For loops that the verifier of
+ * Linux 6.1 might refuse: it takes a jump back to the head of a loop, but no fall-through to it
+ * ("back-edge from insn A to B"), and clang lays out a loop either way. Loops of one block end in a
+ * jump back as a rule; those with more ways through them are unrolled. `make lint` looks at the
+ * object (scripts/lint.d/back_edges.py).
+ */
+#if defined(__bpf__)
+#define SPLIT_UNROLL _Pragma("unroll")
+#else
+#define SPLIT_UNROLL
+#endif
 #define SPLIT_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SPLIT_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

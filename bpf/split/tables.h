@@ -226,7 +226,22 @@ struct heartbeat {
   uint64_t reserved[7];
 };
 
-enum { HEARTBEAT_FRESH_NS = 1000000 };
+enum {
+  HEARTBEAT_FRESH_NS = 1000000, /* where belkad is not told otherwise (--heartbeat) */
+  /* A data plane that hangs takes at most so many packets of a queue with it, beside those of the
+   * time after which its heartbeat is stale. */
+  HEARTBEAT_TRUSTED_PACKETS = 3,
+};
+
+/*
+ * Whether a heartbeat, which is not 0, stands for a plane that polls: it is younger than
+ * `fresh_ns`. It may be as far ahead of `now_ns`: another CPU stored it since the clock was read.
+ * One that is further ahead is of another clock (a time namespace), and would count as fresh for
+ * ever.
+ */
+SPLIT_INLINE int heartbeat_is_fresh(uint64_t beat_ns, uint64_t now_ns, uint64_t fresh_ns) {
+  return now_ns - beat_ns + fresh_ns < 2 * fresh_ns;
+}
 
 /* -------------------------------------------------------------------------------- node,
  * service_info */

@@ -79,6 +79,7 @@ class NoInterfaces : public StatusSource {
  public:
   std::string instance() const override { return "bench"; }
   std::string seed_file() const override { return ""; }
+  uint32_t heartbeat_ms() const override { return 1; }
   std::vector<Interface> interfaces() const override { return {}; }
   std::optional<Applied> applied() const override { return std::nullopt; }
   std::string unresolved_reason(uint16_t) const override { return ""; }

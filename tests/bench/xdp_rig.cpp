@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,8 @@ void* map_memory(const bpf_map* map, size_t bytes) {
   return memory;
 }
 
+constexpr uint64_t kHeartbeatNs = 1'000'000'000'000;  // fresh for as long as a benchmark runs
+
 uint32_t possible_cpus() { return static_cast<uint32_t>(libbpf_num_possible_cpus()); }
 
 }  // namespace
@@ -59,11 +62,20 @@ XdpRig::~XdpRig() {
 
 int XdpRig::xsks_map() const { return bpf_map__fd(skeleton_->maps.xsks_map); }
 
+void XdpRig::beat(bool fresh) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const uint64_t now_ns =
+      static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  tables()->heartbeats[0].beat_ns = fresh ? now_ns : now_ns - 2 * kHeartbeatNs;
+}
+
 void XdpRig::load_program() {
   keep_bpf_messages();
   skeleton_ = belka_bpf__open();
   if (!skeleton_) throw Error("cannot open the XDP program");
   skeleton_->rodata->interface_index = kInterface;
+  skeleton_->rodata->heartbeat_fresh_ns = kHeartbeatNs;
   bpf_map__set_max_entries(skeleton_->maps.counters, possible_cpus());
   if (belka_bpf__load(skeleton_) != 0) {
     throw Error(fmt::format("cannot load the XDP program: {}; run as root", std::strerror(errno)));

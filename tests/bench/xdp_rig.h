@@ -22,6 +22,8 @@ class XdpRig {
 
   const struct tables* tables() const { return tables_->view(); }
   int xsks_map() const;
+  /// Of the queue that packets come in by: stays fresh, or stale, as long as a benchmark runs.
+  void beat(bool fresh);
 
   /// Mean time of a run in ns, as the kernel measures it. Throws Error where the program does not
   /// end as `expected` (an XDP action).

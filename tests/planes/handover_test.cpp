@@ -54,7 +54,7 @@ class HandoverTest : public testing::Test {
 };
 
 TEST_F(HandoverTest, AHungDataPlaneTakesNoMoreThanThreePacketsWithIt) {
-  beat(now_ns() - 2 * HEARTBEAT_FRESH_NS);
+  beat(now_ns() - 2 * kTestHeartbeatNs);
   int taken = 0;
   while (taken < kHandedOver && run() == VERDICT_redirected) taken++;
   EXPECT_LE(taken, kTrustedPackets);
@@ -63,18 +63,27 @@ TEST_F(HandoverTest, AHungDataPlaneTakesNoMoreThanThreePacketsWithIt) {
 
 // What is trusted without the clock is trusted for the time of one kernel's tick (10 ms at most).
 TEST_F(HandoverTest, AfterAPauseTheClockIsAskedAtOnce) {
-  beat(now_ns() - 2 * HEARTBEAT_FRESH_NS);
+  beat(now_ns() - 2 * kTestHeartbeatNs);
   timespec pause{.tv_sec = 0, .tv_nsec = 20'000'000};
   while (nanosleep(&pause, &pause) != 0) continue;
   EXPECT_EQ(run(), VERDICT_forwarded_l2);
 }
 
 TEST_F(HandoverTest, TheFirstBeatAfterAHangIsSeenAtOnce) {
-  beat(now_ns() - 2 * HEARTBEAT_FRESH_NS);
+  beat(now_ns() - 2 * kTestHeartbeatNs);
   for (int i = 0; i < kHandedOver; i++) run();
   ASSERT_EQ(run(), VERDICT_forwarded_l2);
-  beat(now_ns() + 1'000'000'000'000);
+  beat(now_ns());
   EXPECT_EQ(run(), VERDICT_redirected);
+}
+
+// It may be ahead by no more than it may be old.
+TEST_F(HandoverTest, AHeartbeatFromTheFutureIsNotFreshForEver) {
+  beat(now_ns() + kTestHeartbeatNs / 2);
+  EXPECT_EQ(run(), VERDICT_redirected);
+  beat(now_ns() + 2 * kTestHeartbeatNs);
+  for (int i = 0; i < kTrustedPackets; i++) run();
+  for (int i = 0; i < kHandedOver; i++) ASSERT_EQ(run(), VERDICT_forwarded_l2) << i;
 }
 
 TEST_F(HandoverTest, ADataPlaneThatHandsBackGetsNothingMore) {

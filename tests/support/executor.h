@@ -19,6 +19,7 @@ enum class DataPlane {
   absent,     ///< no socket in its map, no heartbeat
   fresh,      ///< both
   stale,      ///< a socket, and a heartbeat that is too old
+  ahead,      ///< a socket, and a heartbeat from a future that is too far
   no_socket,  ///< a fresh heartbeat alone
   no_beat,    ///< a socket alone
 };
@@ -29,6 +30,10 @@ enum class EchoBucket {
   empty,
   as_left,  ///< by the frames before; time goes on only in the XDP program
 };
+
+/// After which a heartbeat is stale in the executor of XDP: so long that no test that is held up
+/// sees a fresh one become so.
+inline constexpr uint64_t kTestHeartbeatNs = 1'000'000'000'000;
 
 /// What surrounds a frame.
 struct Conditions {

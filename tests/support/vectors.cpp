@@ -57,6 +57,7 @@ DataPlane data_plane_from(const std::string& text) {
   if (text == "fresh") return DataPlane::fresh;
   if (text == "stale") return DataPlane::stale;
   if (text == "no-socket") return DataPlane::no_socket;
+  if (text == "ahead") return DataPlane::ahead;
   if (text == "no-beat") return DataPlane::no_beat;
   if (text == "absent") return DataPlane::absent;
   throw std::invalid_argument("no such state of the data plane: " + text);

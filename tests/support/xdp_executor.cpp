@@ -10,7 +10,10 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <string>
 
 #include "belka.skel.h"
 #include "control/error.h"
@@ -21,12 +24,31 @@ namespace belka {
 namespace {
 
 constexpr size_t kOutBytes = 1 << 17;
-constexpr size_t kMetadataBytes = 216;  // all headroom but what the kernel keeps for its own header
-constexpr uint32_t kOuterBytes = 40;    // of the longest outer header
+constexpr uint32_t kOuterBytes = 40;          // of the longest outer header
+constexpr size_t kFrameBeforeMaxBytes = 256;  // that no_headroom.bpf.c moves
 
 struct CloseObject {
   void operator()(belka_bpf* object) const { belka_bpf__destroy(object); }
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
+
+/// Where less headroom is wanted than the kernel leaves: a program that takes it away, and goes on
+/// with `subject`.
+std::unique_ptr<bpf_object, CloseObject> load_no_headroom(int subject) {
+  const char* build = std::getenv("BELKA_BUILD");
+  const std::string path =
+      std::string(build ? build : "build/release") + "/tests/support/no_headroom.bpf.o";
+  std::unique_ptr<bpf_object, CloseObject> object(bpf_object__open(path.c_str()));
+  if (!object || bpf_object__load(object.get()) != 0) {
+    throw Error(fmt::format("cannot load {}: {}; run make test-bpf", path, std::strerror(errno)));
+  }
+  const uint32_t first = 0;
+  const int subjects = bpf_object__find_map_fd_by_name(object.get(), "subject");
+  if (bpf_map_update_elem(subjects, &first, &subject, BPF_ANY) != 0) {
+    throw Error(fmt::format("cannot call the XDP program: {}", std::strerror(errno)));
+  }
+  return object;
+}
 
 int quiet(enum libbpf_print_level, const char*, va_list) { return 0; }
 
@@ -43,6 +65,7 @@ std::unique_ptr<belka_bpf, CloseObject> load(uint32_t counter_rows) {
   std::unique_ptr<belka_bpf, CloseObject> object(belka_bpf__open());
   if (!object) throw Error(fmt::format("cannot open the XDP program: {}", std::strerror(errno)));
   object->rodata->interface_index = kIngressIfindex;
+  object->rodata->heartbeat_fresh_ns = kTestHeartbeatNs;
   bpf_map__set_max_entries(object->maps.counters, counter_rows);
   if (belka_bpf__load(object.get()) != 0) {
     throw Error(fmt::format("the kernel does not load the XDP program: {}; run as root",
@@ -88,8 +111,7 @@ class XdpExecutor : public Executor {
     return Tables::from_map_fds(fds, counter_rows, Tables::Access::daemon);
   }
 
-  /// A beat in the future stays fresh however long the test is held up. A socket that is bound to
-  /// nothing is enough for the map.
+  /// A socket that is bound to nothing is enough for the map.
   void set_data_plane(DataPlane state) {
     if (state == data_plane_) return;
     data_plane_ = state;
@@ -101,10 +123,9 @@ class XdpExecutor : public Executor {
       throw Error(fmt::format("cannot put a socket into xsks_map: {}", std::strerror(errno)));
     }
     uint64_t beat_ns = 0;
-    if (state == DataPlane::fresh || state == DataPlane::no_socket) {
-      beat_ns = now_ns() + 1'000'000'000'000;
-    }
-    if (state == DataPlane::stale) beat_ns = now_ns() - HEARTBEAT_FRESH_NS;
+    if (state == DataPlane::fresh || state == DataPlane::no_socket) beat_ns = now_ns();
+    if (state == DataPlane::stale) beat_ns = now_ns() - kTestHeartbeatNs;
+    if (state == DataPlane::ahead) beat_ns = now_ns() + 2 * kTestHeartbeatNs;
     tables()->heartbeats[0].beat_ns = beat_ns;
     forget_data_plane();
   }
@@ -118,36 +139,31 @@ class XdpExecutor : public Executor {
     }
   }
 
-  /// The kernel leaves 256 bytes free before a frame; where less is wanted, metadata takes them.
+  /// The kernel leaves 256 bytes free before a frame; a program of the tests takes them away.
+  int no_headroom(const Bytes& frame) {
+    if (frame.size() > kFrameBeforeMaxBytes) {
+      throw Error(fmt::format("without headroom a frame may have {} bytes, this one has {}",
+                              kFrameBeforeMaxBytes, frame.size()));
+    }
+    if (!no_headroom_) {
+      no_headroom_ = load_no_headroom(bpf_program__fd(object_->progs.xsk_def_prog));
+    }
+    return bpf_program__fd(bpf_object__find_program_by_name(no_headroom_.get(), "no_headroom"));
+  }
+
   Outcome run_one(const Bytes& frame, bool without_headroom) {
-    xdp_md context{};
-    Bytes input;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = out_.data(),
                 .data_size_in = static_cast<uint32_t>(frame.size()),
                 .data_size_out = static_cast<uint32_t>(out_.size()), .repeat = 1);
-    if (without_headroom) {
-      input.assign(kMetadataBytes, 0);
-      input.insert(input.end(), frame.begin(), frame.end());
-      context.data = kMetadataBytes;
-      context.data_end = static_cast<uint32_t>(input.size());
-      options.data_in = input.data();
-      options.data_size_in = static_cast<uint32_t>(input.size());
-      options.ctx_in = &context;
-      options.ctx_size_in = sizeof context;
-    }
+    const int program =
+        without_headroom ? no_headroom(frame) : bpf_program__fd(object_->progs.xsk_def_prog);
     const Totals before = totals();
-    const int error =
-        bpf_prog_test_run_opts(bpf_program__fd(object_->progs.xsk_def_prog), &options);
+    const int error = bpf_prog_test_run_opts(program, &options);
     if (error != 0) {
       throw Error(fmt::format("the kernel does not run a frame of {} bytes: {}", frame.size(),
                               std::strerror(-error)));
     }
-    Outcome outcome = this->outcome(before, options.retval, options.data_size_out);
-    // What leaves comes out behind the metadata.
-    if (without_headroom && !outcome.frame.empty()) {
-      outcome.frame.erase(outcome.frame.begin(), outcome.frame.begin() + kMetadataBytes);
-    }
-    return outcome;
+    return outcome(before, options.retval, options.data_size_out);
   }
 
   using Totals = std::array<uint64_t, VERDICT_COUNT>;
@@ -186,6 +202,7 @@ class XdpExecutor : public Executor {
   }
 
   std::unique_ptr<belka_bpf, CloseObject> object_;
+  std::unique_ptr<bpf_object, CloseObject> no_headroom_;  // once it is wanted
   Tables tables_;
   Bytes out_;
   int socket_ = -1;

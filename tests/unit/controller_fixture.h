@@ -20,6 +20,8 @@ class FakeSource : public StatusSource {
  public:
   std::string instance() const override { return "/sys/fs/bpf/test"; }
   std::string seed_file() const override { return seed_file_; }
+  // So long that a test may be as slow as it likes.
+  uint32_t heartbeat_ms() const override { return 1'000'000; }
   std::vector<Interface> interfaces() const override {
     return {{.name = "veth0",
              .ifindex = 5,

@@ -12,6 +12,7 @@ namespace belka {
 namespace {
 
 using nlohmann::json;
+using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -19,6 +20,15 @@ class ControllerTest : public ControllerFixture {
  protected:
   uint32_t slots_of(size_t pool) {
     return controller_.services().body["services"][0]["pools"][pool]["slots"];
+  }
+  static uint64_t now_ns() {
+    struct timespec now {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  }
+  // Of the one interface, whose place is 1.
+  void beat(uint32_t queue, uint64_t beat_ns) {
+    tables_.view()->heartbeats[1 * QUEUES + queue].beat_ns = beat_ns;
   }
 };
 
@@ -197,13 +207,18 @@ TEST_F(ControllerTest, ABackendWhoseChangeIsRefusedStaysAsItWas) {
   }
 }
 
+// It is of a clock that is ahead by hours, as a data plane's of another time namespace.
+TEST_F(ControllerTest, AHeartbeatFromTheFutureIsStale) {
+  beat(0, now_ns() + 7'200'000'000'000);
+  const json body = controller_.status().body;
+  EXPECT_EQ(body["interfaces"][0]["queues"][0]["heartbeat"], "stale");
+  EXPECT_EQ(body["interfaces"][0]["queues"][0]["plane"], "xdp");
+  EXPECT_THAT(status_text(body), ContainsRegex("stale, 7[12][0-9]+\\.[0-9] ms ahead"));
+}
+
 TEST_F(ControllerTest, StatusShowsPlanesAndWhatIsUnresolved) {
   controller_.apply(web_yaml(), "web.yaml");
-  struct timespec now {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  // Far ahead, so that the test may be as slow as it likes.
-  tables_.view()->heartbeats[1 * QUEUES + 1].beat_ns =
-      static_cast<uint64_t>(now.tv_sec + 1000) * 1'000'000'000;
+  beat(1, now_ns());
   const json body = controller_.status().body;
   EXPECT_EQ(body["interfaces"][0]["mode"], "native");
   EXPECT_EQ(body["interfaces"][0]["queues"][0]["heartbeat"], "none");

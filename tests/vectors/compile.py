@@ -17,7 +17,7 @@ vector has that does not say otherwise) and `vectors`, or `groups` of them by na
            service:  the position in `services` of the packet's service (0); -1: it has none
            out:      the frame that leaves; `slot`, `backend` and `hash_value` are known in it
            headroom: bytes free before the frame, where they are fewer than any outer header
-           plane:    the data plane as XDP finds it: absent (default), fresh, stale, no-socket, no-beat
+           plane:    the data plane as XDP finds it: absent (default), fresh, stale, ahead, no-socket, no-beat
            transmit: full: the transmit ring takes no packet
            echo:     empty: as many replies to echo requests were sent as may be
            only:     the executors that can show it, where not all can
