@@ -73,35 +73,38 @@ start
 [ "$(link_ids)" = "$before_links" ] || fail "a kill and a restart changed the links"
 pass_on "stopped, killed and started again: the same bytes, links and programs"
 
-stop_belkad
-mv "$WORK/seed" "$WORK/seed.kept"
-(umask 077 && head -c 32 /dev/zero >"$WORK/seed")
-expect_refusal "made with another seed than $WORK/seed has" nsenter --net="/run/netns/$(ns splitter)" \
-  "$BELKA_BUILD/belkad" "--pins=$PINS" "--socket=$SOCKET" "--state=$STATE" --interface=eth0,eth1 \
-  --config="$WORK/web.yaml"
-mv "$WORK/seed.kept" "$WORK/seed"
-[ "$(digests)" = "$before" ] || fail "a refused seed changed the tables"
-start
-pass_on "another seed than the tables were made with is refused"
+what_is_applied() {
+  stop_belkad
+  mv "$WORK/seed" "$WORK/seed.kept"
+  (umask 077 && head -c 32 /dev/zero >"$WORK/seed")
+  expect_refusal "made with another seed than $WORK/seed has" nsenter --net="/run/netns/$(ns splitter)" \
+    "$BELKA_BUILD/belkad" "--pins=$PINS" "--socket=$SOCKET" "--state=$STATE" --interface=eth0,eth1 \
+    --config="$WORK/web.yaml"
+  mv "$WORK/seed.kept" "$WORK/seed"
+  [ "$(digests)" = "$before" ] || fail "a refused seed changed the tables"
+  start
+  pass_on "another seed than the tables were made with is refused"
 
-belkactl split web canary=25% >/dev/null
-stop_belkad
-start
-share_is 0.25 || fail "the operator's split is lost by a restart"
-grep -q "is as it was last loaded" "$WORK/belkad.log" || fail "the log does not say what goes on"
-stop_belkad
-web_yaml 10% >"$WORK/web.yaml"
-start
-share_is 0.1 || fail "a changed file is not applied at a restart"
-belkactl split web canary=15% >/dev/null
-stop_belkad
-"$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>"$WORK/uninstall.log" || fail "uninstall failed"
-if [ -e "$PINS" ] || has_xdp splitter eth0 || has_xdp splitter eth1; then
-  fail "uninstall left something"
-fi
-start
-share_is 0.15 || fail "without tables, as after a reboot, what was applied is not published"
-pass_on "operator's changes survive restarts and a reboot; a changed file is applied; uninstall leaves nothing"
+  belkactl split web canary=25% >/dev/null
+  stop_belkad
+  start
+  share_is 0.25 || fail "the operator's split is lost by a restart"
+  grep -q "is as it was last loaded" "$WORK/belkad.log" || fail "the log does not say what goes on"
+  stop_belkad
+  web_yaml 10% >"$WORK/web.yaml"
+  start
+  share_is 0.1 || fail "a changed file is not applied at a restart"
+  belkactl split web canary=15% >/dev/null
+  stop_belkad
+  "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>"$WORK/uninstall.log" || fail "uninstall failed"
+  if [ -e "$PINS" ] || has_xdp splitter eth0 || has_xdp splitter eth1; then
+    fail "uninstall left something"
+  fi
+  start
+  share_is 0.15 || fail "without tables, as after a reboot, what was applied is not published"
+  pass_on "operator's changes survive restarts and a reboot; a changed file is applied; uninstall leaves nothing"
+}
+is_brief || what_is_applied
 
 old=$(bpftool -j link show pinned "$PINS/link_0")
 ip -n "$(ns splitter)" link del eth1
@@ -114,19 +117,22 @@ wait_for 10 "its backend" all_ready
 [ "$(bpftool -j link show pinned "$PINS/link_0")" = "$old" ] || fail "eth0 was touched"
 pass_on "an interface that is removed shows in the status, and is attached again when it comes back"
 
-stop_belkad
-start_belkad splitter --interface=eth1 --interface=eth0 --config="$WORK/web.yaml"
-[ "$(bpftool -j link show pinned "$PINS/link_0")" = "$old" ] || fail "the order of --interface matters"
-stop_belkad
-start_belkad splitter --interface=eth1 --config="$WORK/web.yaml"
-! has_xdp splitter eth0 || fail "an interface that is not named any more stays attached"
-ip -n "$(ns splitter)" link del eth1
-wait_for 10 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [False]"
-stop_belkad
-start_belkad splitter --interface=eth0 --config="$WORK/web.yaml"
-[ "$(cd "$PINS" && echo link_* xsks_*)" = "link_0 xsks_0" ] || fail "what belonged to a removed interface stays pinned"
-stop_belkad
-pass_on "an interface that is not named any more is let go, also where it was removed before"
+who_is_named() {
+  stop_belkad
+  start_belkad splitter --interface=eth1 --interface=eth0 --config="$WORK/web.yaml"
+  [ "$(bpftool -j link show pinned "$PINS/link_0")" = "$old" ] || fail "the order of --interface matters"
+  stop_belkad
+  start_belkad splitter --interface=eth1 --config="$WORK/web.yaml"
+  ! has_xdp splitter eth0 || fail "an interface that is not named any more stays attached"
+  ip -n "$(ns splitter)" link del eth1
+  wait_for 10 "the removal in the status" status_says "[i['attached'] for i in s['interfaces']] == [False]"
+  stop_belkad
+  start_belkad splitter --interface=eth0 --config="$WORK/web.yaml"
+  [ "$(cd "$PINS" && echo link_* xsks_*)" = "link_0 xsks_0" ] || fail "what belonged to a removed interface stays pinned"
+  stop_belkad
+  pass_on "an interface that is not named any more is let go, also where it was removed before"
+}
+if is_brief; then stop_belkad; else who_is_named; fi
 "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>/dev/null
 
 ip -n "$(ns splitter)" link set eth0 mtu 9000

@@ -131,15 +131,31 @@ background() {
   PIDS+=("$LAST_PID")
 }
 
+# The limit is for a machine of its own speed; $BELKA_PATIENCE times as long is waited on an emulated one, where each
+# look is dear ($BELKA_POLL_S).
 wait_for() {
-  local seconds=$1 what=$2 deadline
+  local seconds=$(($1 * ${BELKA_PATIENCE:-1})) what=$2 deadline
   shift 2
   deadline=$(($(date +%s%N) + seconds * 1000000000))
   until "$@" >/dev/null 2>&1; do
     [ "$(date +%s%N)" -lt "$deadline" ] || fail "waited $seconds s for $what"
-    sleep 0.05
+    sleep "${BELKA_POLL_S:-0.05}"
   done
 }
+
+# sized EMULATED USUAL SOAK: the one of these for this run
+sized() {
+  if [ "${BELKA_SOAK:-}" = 1 ]; then
+    echo "$3"
+  elif [ "${BELKA_EMULATED:-}" = 1 ]; then
+    echo "$1"
+  else
+    echo "$2"
+  fi
+}
+
+# Whether only what depends on the kernel is wanted, and of forms alike one.
+is_brief() { [ "${BELKA_BRIEF:-}" = 1 ]; }
 
 need_root() {
   [ "$(id -u)" = 0 ] || skip "needs root to make network namespaces"
@@ -152,8 +168,9 @@ need_bpffs() {
   MOUNTS+=("$(dirname "$PINS")")
 }
 
+# $BELKA_HEARTBEAT: on a machine whose cores are away for longer than a millisecond as a rule.
 belkad_flags() {
-  echo "--pins=$PINS" "--socket=$SOCKET" "--state=$STATE"
+  echo "--pins=$PINS" "--socket=$SOCKET" "--state=$STATE" ${BELKA_HEARTBEAT:+"--heartbeat=$BELKA_HEARTBEAT"}
 }
 
 belkad_is_ready() { grep -q 'belkad is ready' "$WORK/belkad.log"; }

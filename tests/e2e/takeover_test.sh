@@ -11,8 +11,8 @@
 . "$(dirname "$0")/stream.sh"
 
 HERE=$(dirname "$0")
-TIMES=$([ "${BELKA_SOAK:-}" = 1 ] && echo 30 || echo 3)
-EACH=$([ "${BELKA_SOAK:-}" = 1 ] && echo 1 || echo 3) # kills and hangs each time: a median of three alone says little
+TIMES=$(sized 1 3 30)
+EACH=$(sized 3 3 1) # kills and hangs each time: a median of three alone says little
 
 start_two_lcores() { start_dataplane splitter --interface=eth0 --cores="$LAB_CORE,$LAB_CORE"; }
 
