@@ -18,7 +18,6 @@
 
 #include "control/bpf_log.h"
 #include "control/error.h"
-#include "control/xdp_program.h"
 
 namespace belka {
 namespace {
@@ -70,6 +69,15 @@ AttachedProgram attached_program(uint32_t ifindex) {
   if (options.hw_prog_id != 0) return {options.hw_prog_id, true};
   if (options.skb_prog_id != 0) return {options.skb_prog_id, false};
   return {options.prog_id, options.attach_mode != XDP_ATTACHED_SKB};
+}
+
+std::string program_text(uint32_t program_id) {
+  const Descriptor program(bpf_prog_get_fd_by_id(program_id));
+  bpf_prog_info info{};
+  uint32_t bytes = sizeof info;
+  const bool known = program && bpf_obj_get_info_by_fd(program.get(), &info, &bytes) == 0;
+  return fmt::format("{} (id {})", known && info.name[0] != '\0' ? info.name : "a nameless program",
+                     program_id);
 }
 
 NewLink attach_link(const std::string& name, uint32_t ifindex, int program, bool require_native) {

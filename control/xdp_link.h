@@ -29,6 +29,9 @@ struct AttachedProgram {
 };
 AttachedProgram attached_program(uint32_t ifindex);
 
+// Name and number, for people: "xdp_pass (id 17)".
+std::string program_text(uint32_t program_id);
+
 // Attaches in native mode; where the driver cannot, in generic mode, unless native is required.
 // `why_generic` then says why. Throws Error; the link is not pinned yet.
 struct NewLink {

@@ -96,13 +96,4 @@ bool XdpProgram::same_as(uint32_t program_id) const {
   return other && read_identity(fd(), ours) && read_identity(other.get(), theirs) && ours == theirs;
 }
 
-std::string program_text(uint32_t program_id) {
-  const Descriptor program(bpf_prog_get_fd_by_id(program_id));
-  bpf_prog_info info{};
-  uint32_t bytes = sizeof info;
-  const bool known = program && bpf_obj_get_info_by_fd(program.get(), &info, &bytes) == 0;
-  return fmt::format("{} (id {})", known && info.name[0] != '\0' ? info.name : "a nameless program",
-                     program_id);
-}
-
 }  // namespace belka

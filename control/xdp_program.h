@@ -42,7 +42,4 @@ class XdpProgram {
   std::unique_ptr<belka_bpf, Deleter> skeleton_;
 };
 
-// Name and number, for people: "xdp_pass (id 17)".
-std::string program_text(uint32_t program_id);
-
 }  // namespace belka

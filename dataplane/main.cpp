@@ -111,6 +111,9 @@ void run(int argc, char** argv) {
   std::vector<Port> ports;
   ports.reserve(plans.size());
   for (const PortPlan& plan : plans) ports.emplace_back(plan);
+  for (const PortPlan& plan : plans) {
+    if (plan.link) require_same_link(*plan.link);
+  }
   std::vector<Worker> workers = make_workers(tables, ports, options.cores.size());
   const Telemetry telemetry(workers);
   say_ready(options, ports);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "dataplane/attached_link.h"
 #include "dataplane/flags.h"
 #include "split/tables.h"
 
@@ -22,6 +24,7 @@ struct PortPlan {
   uint32_t queue = 0;
   struct heartbeat* heartbeat = nullptr;  ///< null: a capture, which nobody else waits for
   const struct interface_entry* interface = nullptr;  ///< null with it
+  std::optional<AttachedLink> link;                   ///< none with it
 };
 
 /// The ports that the options ask for, in the order of interfaces and queues. Throws Error: an

@@ -2,8 +2,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -16,12 +14,11 @@
 
 #include "control/descriptor.h"
 #include "control/error.h"
+#include "dataplane/attached_link.h"
 #include "dataplane/port.h"
 
 namespace belka {
 namespace {
-
-constexpr std::string_view kProgram = "xsk_def_prog";
 
 using Mac = std::array<uint8_t, 6>;
 
@@ -75,24 +72,6 @@ uint32_t ifindex_of(const std::string& name) {
       fmt::format("no interface {} here: `ip link` lists those of this network namespace", name));
 }
 
-/// A program that libxdp adopts has this name, and the daemon's has. Without it libxdp would attach
-/// its own, which takes ARP and SSH away as well.
-bool runs_our_program(uint32_t ifindex) {
-  uint32_t id = 0;
-  if (bpf_xdp_query_id(static_cast<int>(ifindex), 0, &id) != 0 || id == 0) return false;
-  const Descriptor program(bpf_prog_get_fd_by_id(id));
-  bpf_prog_info info{};
-  uint32_t info_bytes = sizeof info;
-  return program && bpf_obj_get_info_by_fd(program.get(), &info, &info_bytes) == 0 &&
-         std::string_view(info.name) == kProgram;
-}
-
-void require_program(const std::string& name, uint32_t ifindex) {
-  if (runs_our_program(ifindex)) return;
-  throw Error(fmt::format(
-      "belkad's XDP program is not on {}: start belkad with --interface={} first", name, name));
-}
-
 /// An interface with no device behind it copies, and its fill ring never wants to be woken.
 bool is_virtual(const std::string& name) {
   const Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -122,7 +101,7 @@ void plan_interface(const std::string& name, const Options& options, const struc
                     std::vector<PortPlan>& ports) {
   const uint32_t ifindex = ifindex_of(name);
   const uint32_t place = place_of(name, ifindex, tables);
-  require_program(name, ifindex);
+  const AttachedLink link = require_link(options.pins, place, name, ifindex);
   const char* polling = is_virtual(name) ? ",busy_budget=0" : "";
   for (const uint32_t queue : queues_of(name, tables->interfaces[place], options.queues)) {
     PortPlan port;
@@ -135,6 +114,7 @@ void plan_interface(const std::string& name, const Options& options, const struc
     port.queue = queue;
     port.heartbeat = &tables->heartbeats[place * QUEUES + queue];
     port.interface = &tables->interfaces[place];
+    port.link = link;
     ports.push_back(port);
   }
 }

@@ -22,8 +22,9 @@ struct alignas(64) WorkerFigures {
 };
 
 /// The loop of one lcore over its ports: receive, split, transmit by the same port, count. It
-/// allocates, locks and logs nothing, and calls the kernel only inside the drivers.
-class Worker {
+/// allocates, locks and logs nothing, and calls the kernel only inside the drivers. It begins a
+/// cache line, so that no two in a row share one: each lcore writes its own in every round.
+class alignas(64) Worker {
  public:
   /// `row` is this worker's alone. The ports stay with the caller and outlive it; at least one.
   Worker(const struct tables* tables, struct counters* row, std::vector<const Port*> ports);

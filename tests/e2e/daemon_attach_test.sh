@@ -73,6 +73,19 @@ start
 [ "$(link_ids)" = "$before_links" ] || fail "a kill and a restart changed the links"
 pass_on "stopped, killed and started again: the same bytes, links and programs"
 
+another_heartbeat() {
+  stop_belkad
+  start_belkad splitter --interface=eth0,eth1 --config="$WORK/web.yaml" --heartbeat=20ms
+  status_says "s['heartbeat_ms'] == 20" || fail "status does not say the heartbeat"
+  grep -q "stays attached .*with the program of this belkad" "$WORK/belkad.log" || fail "the program was not replaced"
+  [ "$(digests)" = "$before" ] || fail "another heartbeat changed the tables"
+  stop_belkad
+  start
+  [ "$(link_ids | grep -o '"id":[0-9]*')" = "$(grep -o '"id":[0-9]*' <<<"$before_links")" ] || fail "another heartbeat changed the links"
+  pass_on "another --heartbeat replaces the program in its link"
+}
+is_brief || another_heartbeat
+
 what_is_applied() {
   stop_belkad
   mv "$WORK/seed" "$WORK/seed.kept"

@@ -39,8 +39,18 @@ calls=$(grep -c 'bpf(' "$WORK/trace")
 mapfile -t costly < <(grep 'bpf(' "$WORK/trace" | awk '/BPF_BTF_LOAD/ && match($0, /btf_size=[0-9]+/) &&
   substr($0, RSTART + 9, RLENGTH - 9) + 0 >= 4096 {print NR}')
 [ "${#costly[@]}" -gt 0 ] || fail "no call loads BTF"
+native=$(grep 'bpf(' "$WORK/trace" | awk '/BPF_LINK_CREATE/ {print NR; exit}')
 left_out=" ${costly[*]:1} "
 [ "${BELKA_SOAK:-}" != 1 ] || left_out=
+stop_belkad
+uninstall
+
+# As drivers do that have no memory for a transmit ring for each of many CPUs.
+start_with -e inject=bpf:error=ENOMEM:when="$native"
+[ "$STATUS" = ready ] || fail "native XDP refused with ENOMEM ends the start: $(cat "$WORK/belkad.log")"
+grep -q "eth0: attached (generic XDP, link .*the driver refuses native XDP (Cannot allocate memory)" "$WORK/belkad.log" ||
+  fail "the log does not say why XDP is generic: $(cat "$WORK/belkad.log")"
+pass_on "native XDP refused with ENOMEM falls back to generic"
 stop_belkad
 uninstall
 refused=0

@@ -43,7 +43,20 @@ grep -q "^belkad: $WORK/bad.yaml:3: services\[0\].vip: " "$WORK/bad.log" || fail
 pass_on "no configuration file, and a wrong one"
 refused "unknown argument" "${here[@]}" eth1
 refused "unknown --log_level=loud" "${here[@]}" --log_level=loud
+for heartbeat in 0ms 1001ms 5 -1ms ''; do
+  refused "--heartbeat: got '?$heartbeat'?; expected a whole number with its unit \(ms, s or m\) from 1ms to 1s; " \
+    "${here[@]}" --config="$WORK/web.yaml" "--heartbeat=$heartbeat"
+done
 pass_on "wrong flags"
+
+# Its program reads what no kernel lets it: the sentence has the verifier's words, the log before it all of them.
+expect_refusal "cannot load the XDP program for eth0: got \"R[0-9] invalid mem access '[a-z]+'\" \(Permission denied\) from \
+the verifier of Linux $(uname -r | sed 's/[.+]/\\&/g'); expected " nsenter --net="/run/netns/$(ns splitter)" -- \
+  "$BELKA_BUILD/tests/e2e/belkad_refused" "--socket=$SOCKET" "--state=$STATE" "${here[@]}" --config="$WORK/web.yaml"
+grep -q "^[-0-9T:.]* error: .*-- BEGIN PROG LOAD LOG --" "$WORK/refusal.log" || fail "the verifier's log does not begin in belkad's"
+grep -q "^[-0-9T:.]* error: processed [0-9]* insns" "$WORK/refusal.log" || fail "the verifier's log does not end in belkad's"
+[ ! -e "$PINS" ] || fail "pins are left by a program that was refused"
+pass_on "a program that the kernel refuses"
 
 receive_xdp splitter eth0
 refused "eth0 has an XDP program that is not of this instance, xdp_pass \(id [0-9]+\): take it off with .ip link set dev eth0 xdp off" "${here[@]}"

@@ -35,6 +35,29 @@ expect_all_answered() {
   [ "$answers" = "$REQUESTS" ] || fail "only $answers of $REQUESTS requests were answered"
 }
 
+# Between its look at the interface's program and the opening of its sockets the data plane makes DPDK's directory;
+# the call that does is held up while COMMAND runs.
+# refuses_after WHAT PATTERN COMMAND...
+refuses_after() {
+  local what=$1 pattern=$2 late status=0
+  shift 2
+  nsenter --net="/run/netns/$(ns splitter)" -- strace -f -qq -o /dev/null -e trace=mkdir \
+    -e inject=mkdir:delay_exit=5000000 "$BELKA_BUILD/belka-dataplane" "--file_prefix=$(ns refused)" "${here[@]}" \
+    >"$WORK/late.log" 2>&1 &
+  late=$!
+  PIDS+=("$late")
+  wait_for 30 "DPDK's directory" test -d "/run/dpdk/$(ns refused)"
+  "$@"
+  wait "$late" || status=$?
+  [ "$status" = 1 ] || fail "$what: exit code $status instead of 1: $(cat "$WORK/late.log")"
+  grep -qE "^belka-dataplane: .*$pattern" "$WORK/late.log" || fail "$what: $(cat "$WORK/late.log")"
+  pass_on "$what: $(sed -n 's/^belka-dataplane: //p' "$WORK/late.log")"
+}
+
+uninstall() { "$BELKA_BUILD/belkad" --uninstall "--pins=$PINS" 2>"$WORK/uninstall.log"; }
+install() { start_belkad splitter --interface=eth0 --config="$WORK/belka.yaml"; }
+reinstall() { uninstall && install; }
+
 forget_refused() { rm -rf "/run/dpdk/$(ns refused)"; }
 AT_EXIT+=(forget_refused)
 
@@ -77,3 +100,15 @@ stop_dataplane TERM
 expect_all_answered
 check_balance 0
 pass_on "every request was answered meanwhile"
+
+command -v strace >/dev/null || skip "no strace, which holds calls up; the rest passed"
+stop_belkad
+refuses_after "belkad left while the sockets were opened" "belkad let go of eth0.*got (no program|xsk_def_prog)" uninstall
+! has_xdp splitter eth0 || fail "libxdp's program stays on eth0"
+install
+stop_belkad
+refuses_after "belkad left, and came back" "belkad let go of eth0.*xsk_def_prog" reinstall
+wait_for 10 "the backend's MAC" all_resolved
+expect_all_answered
+check_balance 0
+pass_on "XDP splits on"
