@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Which event lost which packets: losses.py SENT.json RECEIVED.json EVENTS BEHIND [GAPS]
+"""Which event lost which packets: losses.py SENT.json RECEIVED.json EVENTS BEHIND HEARTBEAT_MS [GAPS]
 
 EVENTS has a line "SECONDS OUTSIDE RING NAME" for each event; what is missing between one and the next is its loss.
 OUTSIDE and RING count what was dropped until then by interfaces that are not the splitter's, and before the
@@ -22,14 +22,23 @@ import math
 import statistics
 import sys
 
-# By name: median and worst. Where no loss is planned, none is allowed; the wide bounds are for a machine that stalls.
-WIDE = 500
+# By name: median and worst, as functions of the heartbeat after which XDP takes over, in ms. Where no loss is planned,
+# none is allowed; the wide bounds are for a machine that stalls.
+def two_heartbeats(heartbeat_ms):
+    return 2 * heartbeat_ms
+
+
+def wide(heartbeat_ms):
+    return max(50, 5 * heartbeat_ms)
+
+
 MOMENT_S = 0.1  # an event does its work in it; a sender that is late then sends nothing into the outage
 HELD_S = 0.5  # so long may the machine have stopped a data plane that is killed then
 KILLS = ("data plane killed", "hung one killed")
 END = "end of the stream"
-MOST_LOST = {"data plane killed": (20, WIDE), "data plane hung": (20, WIDE), "data plane goes on": (20, WIDE),
-             "hung one killed": (WIDE, WIDE), "one lcore stopped": (WIDE, WIDE)}
+MOST_LOST = {"data plane killed": (two_heartbeats, wide), "data plane hung": (two_heartbeats, wide),
+             "data plane goes on": (two_heartbeats, wide), "hung one killed": (wide, wide),
+             "one lcore stopped": (wide, wide)}
 
 
 @dataclasses.dataclass
@@ -121,8 +130,8 @@ def tell(name, losses, rate):
     return gap
 
 
-def faults(name, gap):
-    median, worst = MOST_LOST.get(name, (0, 0))
+def faults(name, gap, rate, heartbeat_ms):
+    median, worst = (bound(heartbeat_ms) * rate // 1000 for bound in MOST_LOST.get(name, (lambda _: 0, lambda _: 0)))
     if gap["median_lost"] > median or gap["worst_lost"] > worst:
         yield (f"{name}: median {gap['median_lost']:g} and worst {gap['worst_lost']} lost, at most {median} and "
                f"{worst} are allowed")
@@ -139,15 +148,15 @@ def main():
     if not any(loss.lost for loss in of_name[END]):
         del of_name[END]
     gaps = {name: tell(name, losses, sent["rate"]) for name, losses in of_name.items()}
-    bad = [fault for name, gap in gaps.items() for fault in faults(name, gap)]
+    bad = [fault for name, gap in gaps.items() for fault in faults(name, gap, sent["rate"], int(sys.argv[5]))]
     lost = sent["sent"] - received["received"] + received["duplicates"]
     print(f"figure: {lost} of {sent['sent']} lost, {received['duplicates']} came twice, {received['reordered']} out of "
           f"order, at most {received['deepest']} places; {sent['rate']} a second, the sender at most "
           f"{max((late_ms for _, late_ms in sent['late']), default=0):.1f} ms late")
     if received["duplicates"] or sent["refused"]:
         bad.append(f"{received['duplicates']} came twice, {sent['refused']} could not be sent")
-    if len(sys.argv) > 5:
-        with open(sys.argv[5], "w") as file:
+    if len(sys.argv) > 6:
+        with open(sys.argv[6], "w") as file:
             json.dump(gaps, file)
     print("\n".join(bad), file=sys.stderr)
     sys.exit(1 if bad else 0)

@@ -11,7 +11,7 @@
 #
 # A line of $WORK/events: when it began, what was dropped until then outside of the splitter, what at the full
 # ring of its own interface, and the name. What is dropped outside is told apart from what the splitter lost.
-STREAM_RATE=10000
+STREAM_RATE=$(sized 1000 10000 10000)
 STREAM_FLOWS=64
 STREAM_E2E=$(dirname "${BASH_SOURCE[0]}")
 
@@ -138,9 +138,12 @@ dataplane_carries() {
 
 expect_dataplane_carries() { wait_for 5 "the data plane to carry the stream" dataplane_carries; }
 
+heartbeat_ms() { belkactl status -o json | /usr/bin/python3 -c 'import json, sys; print(json.load(sys.stdin)["heartbeat_ms"])'; }
+
 # judge_stream GAPS: and writes what it found to this file
 judge_stream() {
-  "$STREAM_E2E/losses.py" "$WORK/sent.json" "$WORK/received.json" "$WORK/events" "$WORK/behind" "$1" || fail "too much was lost"
+  "$STREAM_E2E/losses.py" "$WORK/sent.json" "$WORK/received.json" "$WORK/events" "$WORK/behind" \
+    "$(heartbeat_ms)" "$1" || fail "too much was lost"
   # A killed one may have sent a burst that it has not counted yet.
   check_balance "$(/usr/bin/python3 -c 'import json, sys
 sent, received = (json.load(open(path)) for path in sys.argv[1:3])

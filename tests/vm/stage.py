@@ -47,8 +47,12 @@ def prepare(build, line):
         kernels.kernel(line, f"{build}/vm")
 
 
-def run(build, line, plain, logs, watch):
-    """Yields (name, seconds, failure, skip, log) for each job on a line's kernel."""
+def run(build, line, plain, logs, watch, wanted=""):
+    """Yields (name, seconds, failure, skip, log) for each job on a line's kernel, as vm-6.1/http, whose name contains
+    `wanted`."""
+    jobs = [job for job in jobs_on(build, plain) if wanted in f"vm-{line}/{job.name}"]
+    if not jobs:
+        return
     try:
         kernel = kernels.kernel(line, f"{build}/vm")
     except kernels.Missing as missing:
@@ -58,7 +62,7 @@ def run(build, line, plain, logs, watch):
     folder = f"{logs}/vm-{release}"
     os.makedirs(folder, exist_ok=True)
     console = f"{folder}/console.log"
-    for result in machine.run_jobs(kernel, os.getcwd(), list(jobs_on(build, plain)), folder, console, watch):
+    for result in machine.run_jobs(kernel, os.getcwd(), jobs, folder, console, watch):
         log = console if result.code is None else result.log
         yield (f"vm/{release}/{result.job.name}", result.seconds, failure_of(result),
                reason_of(result.log) if result.code == 77 else None, log)
