@@ -5,6 +5,7 @@ A kernel's folder, build/vm/<release>, has kernel and initrd: busybox, the modul
 file. It is made once; a newer package of the line has another release, and so a folder of its own.
 """
 
+import contextlib
 import glob
 import lzma
 import os
@@ -35,10 +36,15 @@ TOOLS = ("qemu-system-x86_64", "busybox", "cpio", "depmod", "dpkg-deb", "apt-get
 
 
 making = threading.Lock()
+update_tried = threading.Event()
 
 
 class Missing(Exception):
     """What is not to be had here: the reason of a skip."""
+
+
+class NotOffered(Missing):
+    """By apt."""
 
 
 def need_tools():
@@ -55,29 +61,38 @@ def run(*command, **options):
     return done.stdout
 
 
-def package_of(line):
-    """linux-image-6.1.0-57-amd64, by apt's lists as they are."""
-    try:
-        depends = run("apt-cache", "depends", LINES[line])
-    except (RuntimeError, FileNotFoundError):
-        depends = ""
-    found = re.search(r"Depends: (linux-image-\S+)", depends)
-    if not found:
-        raise Missing(f"apt does not know {LINES[line]}: run apt-get update on a Debian 12")
-    return found.group(1)
-
-
 def kernel(line, folder):
     """The folder of a line's newest kernel, made where it is not there. Raises Missing."""
     need_tools()
+    with making:
+        try:
+            return made(line, folder)
+        except NotOffered:  # there are no lists yet, or they name files that are there no more
+            if not updated():
+                raise
+            return made(line, folder)
+
+
+def made(line, folder):
     package = package_of(line)
     place = os.path.join(folder, package.removeprefix("linux-image-"))
-    with making:
-        if not os.path.exists(os.path.join(place, "initrd")):
-            with tempfile.TemporaryDirectory(prefix="belka-kernel.") as work:
-                unpack(package, work)
-                make_folder(work, place)
+    if not os.path.exists(os.path.join(place, "initrd")):
+        with tempfile.TemporaryDirectory(prefix="belka-kernel.") as work:
+            unpack(package, work)
+            make_folder(work, place)
     return place
+
+
+def package_of(line):
+    """linux-image-6.1.0-57-amd64, by apt's lists."""
+    try:
+        depends = run("apt-cache", "depends", LINES[line])
+    except RuntimeError:
+        depends = ""
+    found = re.search(r"Depends: (linux-image-\S+)", depends)
+    if not found:
+        raise NotOffered(f"apt does not know {LINES[line]}: this needs Debian 12's package sources")
+    return found.group(1)
 
 
 def unpack(package, work):
@@ -85,8 +100,18 @@ def unpack(package, work):
     try:
         run("apt-get", "-q", "download", package, cwd=work)
     except RuntimeError as error:
-        raise Missing(f"apt does not get {package}: {error}") from error
+        raise NotOffered(f"apt does not get {package}: {error}") from error
     run("dpkg-deb", "-x", glob.glob(f"{work}/*.deb")[0], f"{work}/tree")
+
+
+def updated():
+    """Whether apt got its lists anew; it is asked once a run."""
+    if not update_tried.is_set():
+        update_tried.set()
+        with contextlib.suppress(RuntimeError):
+            run("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "update")
+            return True
+    return False
 
 
 def make_folder(work, place):

@@ -37,6 +37,7 @@ def jobs_on(build, plain):
     yield script("http", 300)
     yield script("drain", 900)
     if not plain:
+        yield script("daemon_refuse", 300)
         yield script("two_interfaces", 300)
         yield script("takeover", 900)
 
