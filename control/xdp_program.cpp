@@ -19,7 +19,7 @@
 namespace belka {
 namespace {
 
-// What a loaded program is: its instructions' digest, its maps, and the bytes of its target.
+// What a loaded program is: its instructions' digest, its maps, and the bytes of its constants.
 struct Identity {
   std::array<uint8_t, BPF_TAG_SIZE> tag{};
   std::vector<uint32_t> shared_maps;
